@@ -1,0 +1,1 @@
+"""phivault: a backend for protected health information."""

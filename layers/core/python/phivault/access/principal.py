@@ -1,0 +1,34 @@
+"""The principal: who asks, as the verified token and the Session row tell it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from phivault.access.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """The person behind a request, sealed: an envelope with user_email, ip_address and user_agent.
+
+    ``subject`` owns the key; ``ref`` is the id that the envelope is bound to (the session's, or the event's
+    where no session exists). An auditor opens it with SealContext(tenant, subject, "Personal", ref, 1).
+    """
+
+    subject: str
+    ref: str
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """``patient_id`` is set for role patient alone; ``auth_time`` is in Unix seconds."""
+
+    user_id: str
+    tenant: str
+    role: Role
+    session_id: str
+    auth_time: int
+    source_ip: str = field(repr=False)
+    personal: Personal | None = field(default=None, repr=False)
+    patient_id: str | None = None

@@ -1,0 +1,1 @@
+"""Audit events, their canonical bytes and the recorder."""

@@ -1,0 +1,75 @@
+"""The audit event: who did what to which resource of which patient, when, from where, why, and how it ended.
+
+The schema is closed and has no free text, so that PHI has nowhere to go. What is personal is sealed before it
+comes here (see ``personal``); ids are opaque. 45 CFR 164.312(b), 164.528; DICOM PS3.15 A.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RiskLevel(StrEnum):
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+    CRITICAL = "CRITICAL"
+
+
+class Action(StrEnum):
+    """Every action that is recorded, named subject.verb."""
+
+    SIGN_IN = "auth.sign-in"
+    CHALLENGE = "auth.challenge"
+    MFA_ENROL = "auth.mfa-enrol"
+    TOKEN_ISSUE = "auth.token-issue"
+    TOKEN_REFRESH = "auth.token-refresh"
+    TOKEN_REUSE = "auth.token-reuse"
+    SIGN_OUT = "auth.sign-out"
+    SESSION_REFUSED = "auth.session-refused"
+    PROFILE_READ = "me.read"
+    CREATE = "fhir.create"
+    READ = "fhir.read"
+    VREAD = "fhir.vread"
+    UPDATE = "fhir.update"
+    DELETE = "fhir.delete"
+    SEARCH = "fhir.search"
+    TRANSACTION = "fhir.transaction"
+    AUDIT_SEARCH = "audit.search"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """One event before a recorder gives it its writer, sequence and previous hash.
+
+    ``timestamp`` is UTC, RFC 3339 with milliseconds and ``Z``. ``error`` is the ``code`` of a PhivaultError.
+    ``classes`` are the data classes released. ``envelope`` is the SHA-256 (hex) of the envelope written.
+    ``personal`` is the base64 of an envelope with user_email, ip_address and user_agent, bound to
+    ``personal_subject`` and ``personal_ref``. ``purpose_asserted`` is None where no purpose applies.
+    ``request_id`` joins the events of one request (and is the error id of a 5xx answer).
+    """
+
+    id: str
+    timestamp: str
+    tenant: str
+    action: Action
+    success: bool
+    risk: RiskLevel
+    request_id: str
+    user_id: str = ""
+    role: str = ""
+    session: str = ""
+    personal: str = ""
+    personal_subject: str = ""
+    personal_ref: str = ""
+    resource: str = ""
+    resource_id: str = ""
+    version: int = 0
+    patient: str = ""
+    purpose: str = ""
+    purpose_asserted: bool | None = None
+    classes: tuple[str, ...] = ()
+    error: str = ""
+    flags: tuple[str, ...] = ()
+    envelope: str = ""

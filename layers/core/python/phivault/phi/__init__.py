@@ -1,0 +1,1 @@
+"""Data classes and the element catalogue."""

@@ -1,0 +1,1 @@
+"""FHIR resources: one verb, one file."""

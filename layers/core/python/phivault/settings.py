@@ -1,0 +1,39 @@
+"""The typed environment of every function. A missing or malformed variable stops the function at its start."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from variables named ``PHIVAULT_`` plus the field's name. A function's row of the function table
+    says which services it may reach; what it may not reach isn't in its environment."""
+
+    model_config = SettingsConfigDict(env_prefix="PHIVAULT_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    profile: Literal["local", "dev", "production"]
+    audit_bucket: str = ""
+    audit_index_table: str = ""
+    audit_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = "COMPLIANCE"
+    audit_retention_days: int = Field(default=2192, ge=1)
+    audit_deadline_seconds: float = Field(default=3.0, gt=0)
+    access_state_table: str = ""
+    subject_keys_table: str = ""
+    subject_key_arn: str = ""
+    subject_key_cache_seconds: int = Field(default=300, ge=0, le=300)
+    tenant_context_keys: dict[str, str] = Field(default_factory=dict, repr=False)
+    postgres_dsn: SecretStr = SecretStr("")
+    user_pool_id: str = ""
+    client_id: str = ""
+    token_issuer: str = ""
+    alert_topic_arn: str = ""
+    cors_origins: tuple[str, ...] = ()
+
+
+@cache
+def settings() -> Settings:
+    return Settings()  # type: ignore[call-arg]  # fields come from the environment
