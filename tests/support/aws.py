@@ -1,0 +1,1 @@
+"""Fixtures: AWS endpoints on this machine."""
