@@ -1,0 +1,46 @@
+"""Logs as JSON lines without PHI: a traceback shows frames and the error's type, never its message.
+
+An exception's text may carry the value that broke something (pydantic, drivers and parsers quote their input), so
+only our own errors, whose text is written without values, keep theirs.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from types import TracebackType
+
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from phivault.errors import PhivaultError
+
+type ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+class ScrubbingFormatter(LambdaPowertoolsFormatter):
+    """The JSON formatter of Powertools, with exceptions reduced to what can't hold a value."""
+
+    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802  # the name is the standard library's
+        return "" if ei[1] is None else "\n".join(scrub(ei[1]))
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.exc_text = None
+        return super().format(record)
+
+
+def scrub(error: BaseException) -> list[str]:
+    """One line for each frame and error of the chain, innermost cause first."""
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    lines = scrub(earlier) if earlier is not None else []
+    lines += [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    text = f": {error.detail}" if isinstance(error, PhivaultError) else ""
+    return [*lines, f"{type(error).__module__}.{type(error).__qualname__}{text}"]
+
+
+def configure(service: str) -> None:
+    """Send every logger of this process through the scrubbing formatter to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(ScrubbingFormatter(log_record_order=["timestamp", "level"], service=service, utc=True))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for noisy in ("botocore", "boto3", "urllib3", "aws_encryption_sdk", "aws_lambda_powertools"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,148 @@
+"""The HTTP face: API Gateway events (REST, proxy integration) become typed requests, errors become answers.
+
+Errors are problem details (RFC 9457), under ``fhir/`` OperationOutcomes. Every answer carries ``X-Request-Id``;
+a 5xx names the same id as ``instance`` (or in its diagnostics), under which its cause stands in the log.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
+from aws_lambda_powertools.event_handler.exceptions import ServiceError
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+
+from phivault import logs
+from phivault.errors import ContentTooLarge, InvalidInput, PhivaultError, UnsupportedMediaType
+from phivault.settings import settings
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 1 << 20
+JSON_TYPES = ("application/json", "application/fhir+json")
+PURPOSE_HEADER = "X-Purpose-Of-Use"
+type Answer = Response[str]
+type Writer = Callable[[PhivaultError, str], tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a request comes from: address, client and the request's id (a UUID)."""
+
+    ip: str = field(repr=False)
+    user_agent: str = field(repr=False)
+    request_id: str
+
+
+def where(event: APIGatewayProxyEvent) -> Where:
+    context = event.request_context
+    return Where(context.identity.source_ip or "", (event.headers.get("User-Agent") or "")[:512], context.request_id)
+
+
+def claims(event: APIGatewayProxyEvent) -> dict[str, Any]:
+    """The claims of the token that API Gateway's authorizer verified; values are strings there."""
+    authorizer = event.raw_event.get("requestContext", {}).get("authorizer") or {}
+    return dict(authorizer.get("claims") or {})
+
+
+def header(event: APIGatewayProxyEvent, name: str) -> str | None:
+    """A header by its name in any case."""
+    return event.headers.get(name)
+
+
+def body(event: APIGatewayProxyEvent, *, limit: int = MAX_BODY) -> bytes:
+    """The request's body. Raises UnsupportedMediaType, ContentTooLarge (``limit`` in bytes) or InvalidInput."""
+    media, _, parameters = (header(event, "Content-Type") or "").partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if media.strip().lower() not in JSON_TYPES or charset not in ("", "utf-8"):
+        raise UnsupportedMediaType("Send application/json or application/fhir+json in UTF-8")
+    raw = _raw(event)
+    if len(raw) > limit:
+        raise ContentTooLarge(f"The body may have {limit} bytes")
+    return raw
+
+
+def _raw(event: APIGatewayProxyEvent) -> bytes:
+    text = event.body or ""
+    if not event.is_base64_encoded:
+        return text.encode()
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise InvalidInput("The body is not valid base64") from None
+
+
+def answer(status: int, content: str, *, media: str = "application/json", **headers: str) -> Answer:
+    """An answer with a finished body; header names are given with underscores."""
+    named: dict[str, str | list[str]] = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(status, media, content, headers={"Cache-Control": "no-store"} | named)
+
+
+def problem(error: PhivaultError, request_id: str) -> tuple[str, str]:
+    """Media type and text of a problem detail (RFC 9457)."""
+    document: dict[str, Any] = {
+        "type": f"urn:phivault:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+    }
+    if error.detail:
+        document["detail"] = error.detail
+    if error.status >= 500:
+        document["instance"] = f"urn:uuid:{request_id}"
+    return "application/problem+json", json.dumps(document)
+
+
+def resolver(service: str, write_error: Writer = problem) -> APIGatewayRestResolver:
+    """A Powertools resolver with our errors, CORS and logs; ``write_error`` chooses the form of errors."""
+    logs.configure(service)
+    app = APIGatewayRestResolver(cors=_cors(), enable_validation=False)
+
+    def known(error: PhivaultError) -> Answer:
+        return _refuse(app.current_event, error, write_error)
+
+    def unrouted(error: ServiceError) -> Answer:
+        return _refuse(app.current_event, InvalidInput(str(error.msg)), write_error)
+
+    def unknown(error: Exception) -> Answer:
+        return _refuse(app.current_event, _unexpected(error), write_error)
+
+    app.exception_handler(PhivaultError)(known)
+    app.exception_handler(ServiceError)(unrouted)
+    app.exception_handler(Exception)(unknown)
+    return app
+
+
+def _unexpected(error: Exception) -> PhivaultError:
+    hidden = PhivaultError()
+    hidden.__cause__ = error
+    return hidden
+
+
+def _refuse(event: APIGatewayProxyEvent, error: PhivaultError, write: Writer) -> Answer:
+    request_id = where(event).request_id
+    if error.status >= 500:
+        log.error("request failed: %s", error.code, exc_info=error, extra={"request_id": request_id})
+    media, text = write(error, request_id)
+    extra = {} if error.retry_after is None else {"Retry_After": str(error.retry_after)}
+    if error.status == 401:
+        extra["WWW_Authenticate"] = "Bearer"
+    return answer(error.status, text, media=media, X_Request_Id=request_id, **extra)
+
+
+def _cors() -> CORSConfig | None:
+    origins = settings().cors_origins
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origin=origins[0],
+        extra_origins=list(origins[1:]),
+        allow_headers=[PURPOSE_HEADER, "If-Match", "Idempotency-Key"],
+        expose_headers=["ETag", "Location", "Last-Modified", "Retry-After", "X-Request-Id"],
+        max_age=600,
+    )
