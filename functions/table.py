@@ -7,7 +7,6 @@ call beyond a function's row. A test holds it equal to the folders beside this f
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +41,126 @@ class Function:
     trigger: str = ""
     timeout_seconds: int = 29
     memory_mb: int = 1024
+
+
+_RECORD = (
+    Grant("audit_bucket", ("s3:PutObject", "s3:PutObjectRetention", "s3:GetObject")),
+    Grant("audit_index_table", ("dynamodb:BatchWriteItem", "dynamodb:PutItem")),
+)
+_RECORD_SETTINGS = (
+    "audit_bucket",
+    "audit_index_table",
+    "audit_lock_mode",
+    "audit_retention_days",
+    "audit_deadline_seconds",
+)
+_KEYS = (
+    Grant("subject_key_arn", ("kms:GenerateDataKey", "kms:Decrypt")),
+    Grant("subject_keys_table", ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")),
+)
+_KEYS_SETTINGS = ("subject_key_arn", "subject_keys_table", "subject_key_cache_seconds")
+_SESSION = (Grant("access_state_table", ("dynamodb:GetItem", "dynamodb:BatchGetItem")),)
+_SESSION_SETTINGS = ("access_state_table", "client_id", "token_issuer")
+_API_SETTINGS = ("profile", "cors_origins")
+
+TABLE: tuple[Function, ...] = (
+    Function(
+        name="auth",
+        purpose="Sign-in with a second factor, tokens, sign-out",
+        routes=(
+            Route("POST", "/v1/auth/sign-in", public=True),
+            Route("POST", "/v1/auth/challenge", public=True),
+            Route("POST", "/v1/auth/mfa/totp", public=True),
+            Route("POST", "/v1/auth/refresh", public=True),
+            Route("POST", "/v1/auth/sign-out"),
+        ),
+        settings=_API_SETTINGS + _RECORD_SETTINGS + _KEYS_SETTINGS + _SESSION_SETTINGS + ("user_pool_id",),
+        grants=(
+            *_RECORD,
+            *_KEYS,
+            Grant(
+                "access_state_table",
+                ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
+            ),
+            Grant("user_pool_id", ("cognito-idp:AdminInitiateAuth", "cognito-idp:AdminRespondToAuthChallenge")),
+        ),
+    ),
+    Function(
+        name="me",
+        purpose="What a signed-in user sees of themselves",
+        routes=(Route("GET", "/v1/me"),),
+        settings=_API_SETTINGS + _RECORD_SETTINGS + _KEYS_SETTINGS + _SESSION_SETTINGS,
+        grants=(*_RECORD, *_KEYS, *_SESSION),
+    ),
+    Function(
+        name="records",
+        purpose="FHIR resources",
+        postgres=True,
+        routes=(
+            Route("GET", "/v1/fhir/metadata", public=True),
+            Route("POST", "/v1/fhir", max_body=4 << 20),
+            Route("POST", "/v1/fhir/{type}"),
+            Route("GET", "/v1/fhir/{type}"),
+            Route("GET", "/v1/fhir/{type}/{id}"),
+            Route("PUT", "/v1/fhir/{type}/{id}"),
+            Route("DELETE", "/v1/fhir/{type}/{id}"),
+            Route("GET", "/v1/fhir/{type}/{id}/_history/{version}"),
+        ),
+        settings=(
+            _API_SETTINGS
+            + _RECORD_SETTINGS
+            + _KEYS_SETTINGS
+            + _SESSION_SETTINGS
+            + ("postgres_dsn", "tenant_context_keys")
+        ),
+        grants=(
+            *_RECORD,
+            *_KEYS,
+            Grant("access_state_table", ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem")),
+        ),
+    ),
+    Function(
+        name="audit",
+        purpose="The audit log, for those who review it",
+        routes=(Route("GET", "/v1/audit/events"),),
+        settings=_API_SETTINGS + _RECORD_SETTINGS + _KEYS_SETTINGS + _SESSION_SETTINGS,
+        grants=(*_RECORD, *_KEYS, *_SESSION, Grant("audit_index_table", ("dynamodb:Query",))),
+    ),
+    Function(
+        name="health",
+        purpose="Whether the stack is ready",
+        postgres=True,
+        routes=(Route("GET", "/healthz", public=True),),
+        settings=(*_API_SETTINGS, "postgres_dsn", "tenant_context_keys", "audit_bucket", "access_state_table"),
+        grants=(
+            Grant("audit_bucket", ("s3:ListBucket",)),
+            Grant("access_state_table", ("dynamodb:GetItem",)),
+            Grant("subject_key_arn", ("kms:Decrypt",)),
+        ),
+    ),
+    Function(
+        name="pages",
+        purpose="The API document and the pages",
+        routes=(Route("GET", "/v1/openapi.json", public=True), Route("GET", "/test-security", public=True)),
+        settings=_API_SETTINGS,
+        grants=(),
+        memory_mb=256,
+    ),
+    Function(
+        name="pre_token",
+        purpose="Cognito's pre-token-generation trigger: no token without a factor, our claims and scope",
+        trigger="cognito:pre-token-generation-v2",
+        settings=("profile",),
+        grants=(Grant("user_pool_id", ("cognito-idp:AdminGetUser",)),),
+        timeout_seconds=5,
+        memory_mb=512,
+    ),
+    Function(
+        name="alerts",
+        purpose="HIGH and CRITICAL events from the index table's stream to the alert topic",
+        trigger="dynamodb:audit_index_table",
+        settings=("profile", "alert_topic_arn"),
+        grants=(Grant("alert_topic_arn", ("sns:Publish",)),),
+        memory_mb=512,
+    ),
+)
