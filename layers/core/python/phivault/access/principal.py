@@ -22,7 +22,11 @@ class Personal:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """``patient_id`` is set for role patient alone; ``auth_time`` is in Unix seconds."""
+    """``patient_id`` is set for role patient alone; ``auth_time`` is in Unix seconds.
+
+    ``mfa`` says that this session passed a second factor. It is False unless whoever verified that says so, and
+    without it no policy permits anything.
+    """
 
     user_id: str
     tenant: str
@@ -32,3 +36,4 @@ class Principal:
     source_ip: str = field(repr=False)
     personal: Personal | None = field(default=None, repr=False)
     patient_id: str | None = None
+    mfa: bool = False
