@@ -1,0 +1,110 @@
+"""What S3 refuses and moto lets pass: the rules that an object-locked bucket stands on.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, unquote
+from xml.etree import ElementTree
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
+
+BYPASS_HEADER = "HTTP_X_AMZ_BYPASS_GOVERNANCE_RETENTION"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    status: str
+    code: str
+
+    def body(self) -> bytes:
+        return f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{self.code}</Code></Error>'.encode()
+
+
+ACCESS_DENIED = Refusal("403 Forbidden", "AccessDenied")
+BAD_DIGEST = Refusal("400 Bad Request", "BadDigest")
+MALFORMED = Refusal("400 Bad Request", "MalformedXML")
+INVALID_BUCKET_STATE = Refusal("409 Conflict", "InvalidBucketState")
+
+
+def refusal(environ: Mapping[str, Any], body: bytes) -> Refusal | None:
+    """What S3 would refuse this request for, or None."""
+    if environ["REQUEST_METHOD"] != "PUT":
+        return None
+    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    bucket, _, key = _path(environ).partition("/")
+    if _wrong_checksum(environ, body):
+        return BAD_DIGEST
+    if "versioning" in query and not key:
+        return _versioning(bucket, body)
+    if "retention" in query and key:
+        return _retention(bucket, key, query.get("versionId", [None])[0], body, bypasses(environ))
+    return None
+
+
+def bypasses(environ: Mapping[str, Any]) -> bool:
+    """Whether the caller asks to go past GOVERNANCE: ``true`` and nothing else."""
+    return bool(environ.get(BYPASS_HEADER, "").lower() == "true")
+
+
+def _path(environ: Mapping[str, Any]) -> str:
+    return unquote(environ.get("PATH_INFO", "")).removeprefix("/")
+
+
+def _wrong_checksum(environ: Mapping[str, Any], body: bytes) -> bool:
+    stated = environ.get("HTTP_X_AMZ_CHECKSUM_SHA256")
+    return stated is not None and stated != base64.b64encode(hashlib.sha256(body).digest()).decode()
+
+
+def _bucket(name: str) -> Any:
+    return s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets.get(name)
+
+
+def _versioning(bucket: str, body: bytes) -> Refusal | None:
+    found = _bucket(bucket)
+    locked = found is not None and found.object_lock_enabled
+    return INVALID_BUCKET_STATE if locked and _texts(body).get("Status") != "Enabled" else None
+
+
+def _retention(bucket: str, key: str, version: str | None, body: bytes, bypass: bool) -> Refusal | None:
+    found = _bucket(bucket)
+    held = _version(found, key, version) if found is not None else None
+    now = datetime.now(UTC)
+    if held is None or not held.lock_mode or _time(held.lock_until) <= now:
+        return None
+    if held.lock_mode == "GOVERNANCE" and bypass:
+        return None
+    wanted = _texts(body)
+    try:
+        until = _time(wanted["RetainUntilDate"])
+    except (KeyError, ValueError):
+        return MALFORMED if wanted else ACCESS_DENIED
+    weaker = held.lock_mode == "COMPLIANCE" and wanted.get("Mode") != "COMPLIANCE"
+    return ACCESS_DENIED if weaker or until < _time(held.lock_until) else None
+
+
+def _version(bucket: Any, key: str, version: str | None) -> Any:
+    versions = [held for held in bucket.keys.getlist(key, []) if hasattr(held, "lock_mode")]
+    if version is None:
+        return versions[-1] if versions else None
+    return next((held for held in versions if str(held.version_id) == version), None)
+
+
+def _texts(body: bytes) -> dict[str, str]:
+    try:
+        root = ElementTree.fromstring(body)  # noqa: S314  (expat expands no external entities; loopback only)
+    except ElementTree.ParseError:
+        return {}
+    return {element.tag.rpartition("}")[2]: element.text or "" for element in root}
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,148 @@
+"""The local AWS endpoints: only what belongs to this stack gets in, S3 goes down and comes back, nothing is logged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from phivault.adapters.aws import client, error_code, translated
+from phivault.errors import Unavailable
+
+from local.aws import LocalAws
+
+
+def status_of(url: str, **headers: str) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="POST", headers=headers)) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def outcome(call: Callable[..., Any], **arguments: Any) -> str:
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error_code(error)
+    return "done"
+
+
+def test_resources_are_made_as_the_settings_name_them(aws, monkeypatch):
+    from phivault.settings import Settings
+
+    for name, value in aws.environment().items():
+        monkeypatch.setenv(name, value)
+    settings = Settings(profile="local")
+    assert settings.audit_bucket == aws.audit_bucket
+    lock = client("s3").get_object_lock_configuration(Bucket=settings.audit_bucket)["ObjectLockConfiguration"]
+    retention = lock["Rule"]["DefaultRetention"]
+    assert (retention["Mode"], retention["Days"]) == (settings.audit_lock_mode, settings.audit_retention_days)
+    tables = client("dynamodb").list_tables()["TableNames"]
+    assert {settings.audit_index_table, settings.access_state_table, settings.subject_keys_table} <= set(tables)
+
+
+def test_a_stopped_s3_refuses_connections_and_comes_back_with_what_it_held(aws_endpoints, new_audit_bucket):
+    bucket = new_audit_bucket()
+    client("s3").put_object(Bucket=bucket, Key="kept", Body=b"x", IfNoneMatch="*", ChecksumAlgorithm="SHA256")
+    aws_endpoints.stop_s3()
+    try:
+        with pytest.raises(Unavailable, match="S3 did not answer: EndpointConnectionError"), translated("S3"):
+            client("s3").get_object(Bucket=bucket, Key="kept")
+        client("dynamodb").list_tables()
+    finally:
+        aws_endpoints.start_s3()
+    assert client("s3").get_object(Bucket=bucket, Key="kept")["Body"].read() == b"x"
+
+
+def test_each_listener_serves_only_its_own_services(aws_endpoints):
+    elsewhere = boto3.client("s3", endpoint_url=aws_endpoints.endpoint_url)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        elsewhere.list_buckets()
+    with pytest.raises(ClientError, match="AccessDenied"):
+        boto3.client("kms", endpoint_url=aws_endpoints.s3_endpoint_url).list_keys()
+    with pytest.raises(ClientError, match="AccessDenied"):
+        boto3.client("iam", endpoint_url=aws_endpoints.endpoint_url).list_users()
+
+
+@pytest.mark.parametrize("path", ["/moto-api/reset", "/moto-api/state-manager/set-transition", "/latest/meta-data/"])
+def test_nobody_resets_the_state_from_outside(aws_endpoints, path):
+    assert status_of(aws_endpoints.endpoint_url + path) == 403
+    assert status_of(aws_endpoints.s3_endpoint_url + path) == 403
+    scope = f"Credential={aws_endpoints.access_key_id}/20260101/us-east-1/s3/aws4_request"
+    assert status_of(aws_endpoints.s3_endpoint_url + path, Authorization=f"AWS4-HMAC-SHA256 {scope}") == 403
+
+
+def test_another_key_id_gets_nothing(aws_endpoints):
+    stranger = boto3.client("s3", aws_access_key_id="LKIA0000", aws_secret_access_key="x")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        stranger.list_buckets()
+
+
+def test_of_racing_conditional_writes_one_wins(new_table, new_audit_bucket):
+    from phivault.adapters.access_state_table import TABLE
+
+    table, bucket = new_table(TABLE), new_audit_bucket()
+    together = threading.Barrier(8)
+
+    def item(number: int) -> str:
+        together.wait()
+        return outcome(
+            client("dynamodb").put_item,
+            TableName=table,
+            Item={"pk": {"S": "p"}, "sk": {"S": "s"}, "n": {"N": str(number)}},
+            ConditionExpression="attribute_not_exists(pk)",
+        )
+
+    def thing(number: int) -> str:
+        together.wait()
+        return outcome(
+            client("s3").put_object,
+            Bucket=bucket,
+            Key="k",
+            Body=b"%d" % number,
+            IfNoneMatch="*",
+            ChecksumAlgorithm="SHA256",
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        items = sorted(pool.map(item, range(8)))
+        objects = sorted(pool.map(thing, range(8)))
+    assert items == ["ConditionalCheckFailedException"] * 7 + ["done"]
+    assert objects == ["PreconditionFailed"] * 7 + ["done"]
+
+
+def test_it_ends_with_its_input_and_says_nothing_about_requests():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local.aws"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    ready = process.stdout.readline()
+    running = LocalAws(process=process, **json.loads(ready))
+    secret = "Zaphod-1952"
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=running.s3_endpoint_url,
+        aws_access_key_id=running.access_key_id,
+        aws_secret_access_key=running.secret_access_key,
+        region_name=running.region,
+    )
+    with pytest.raises(ClientError):
+        s3.put_object(Bucket="nowhere", Key=secret, Body=secret.encode())
+    assert status_of(f"{running.endpoint_url}/{secret}?name={secret}") == 403
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert secret not in out + err
+    assert secret not in repr(running)
