@@ -1,0 +1,1 @@
+"""The operations: functions of the service and the request's parameters, which ``table`` names."""
