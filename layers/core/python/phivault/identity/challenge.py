@@ -1,0 +1,59 @@
+"""Sign in, next steps: answer a challenge; the last answer opens a session and yields tokens."""
+
+from __future__ import annotations
+
+from phivault.audit.event import Action
+from phivault.identity import events, inputs
+from phivault.identity.claims import read_own
+from phivault.identity.lockout import Counter
+from phivault.identity.pending import PendingSignIn, account_of
+from phivault.identity.provider import Challenged, Tokens
+from phivault.identity.service import Attempt, Identity, withheld
+from phivault.identity.session import Session
+from phivault.identity.source import Source
+
+
+def challenge(identity: Identity, body: inputs.Challenge, source: Source) -> Challenged | Tokens:
+    """The next challenge, or the tokens of a full sign-in. Raises InvalidCredentials, InvalidInput (a new password
+    that the policy refuses), TooManyRequests, AccessDenied or Unavailable, each recorded first."""
+    attempt = Attempt(identity, Action.CHALLENGE, source, body.email, body.challenge)
+    with attempt.failure_recorded():
+        account = account_of(identity.keys, body.email)
+        # Not counted as a wrong code: whoever lacks a genuine session could lock accounts out with it.
+        pending = identity.pending.of(body.session, body.challenge, account)
+        attempt.user_id = pending.user_id
+        with identity.lockout.counting(account, Counter.CODE):
+            answer = identity.provider.respond(body.challenge, body.session, body.email, body.answer)
+    if isinstance(answer, Challenged):
+        _go_on(identity, attempt, pending, answer)
+    else:
+        _issue(identity, attempt, pending, body.session, answer)
+    return answer
+
+
+def _go_on(identity: Identity, attempt: Attempt, pending: PendingSignIn, answer: Challenged) -> None:
+    with attempt.failure_recorded():
+        identity.pending.save(answer, pending.account, pending.email, pending.user_id, identity.now())
+    attempt.record()
+
+
+def _issue(identity: Identity, attempt: Attempt, pending: PendingSignIn, answered: str, tokens: Tokens) -> None:
+    with withheld(identity, tokens.refresh_token):
+        with attempt.failure_recorded():
+            identity.pending.drop(answered)
+            # Only a full sign-in clears the count: a step on the way would let codes be guessed without end.
+            identity.lockout.clear(pending.account, Counter.CODE)
+            claims = read_own(tokens.access_token, identity.sessions.rules, identity.now())
+            session = identity.sessions.open(claims, tokens.refresh_token, attempt.email or "", attempt.source)
+        try:
+            _record_issue(identity, attempt, session, claims.role)
+        except BaseException:
+            identity.sessions.end(session)
+            raise
+
+
+def _record_issue(identity: Identity, attempt: Attempt, session: Session, role: str) -> None:
+    steps = ((Action.CHALLENGE, attempt.step), (Action.TOKEN_ISSUE, ""))
+    traces = [identity.trace(action, attempt.source, step) for action, step in steps]
+    who = (session.tenant, session.user_id, session.id, session.personal)
+    identity.recorder.append([events.of_session(trace, *who, role=role) for trace in traces])

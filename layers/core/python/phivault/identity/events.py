@@ -1,0 +1,89 @@
+"""Audit events of sign-ins and sessions."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from phivault.access.principal import Personal, Principal
+from phivault.audit.event import Action, AuditEvent, RiskLevel
+from phivault.crypto.subject_keys import SubjectKeys
+from phivault.errors import AccessDenied, Gone, PhivaultError, TooManyRequests
+from phivault.identity import personal
+from phivault.identity.claims import Claims
+from phivault.identity.source import Source
+from phivault.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What happened, from where, when (Unix seconds). ``step`` is the challenge or factor it was about."""
+
+    action: Action
+    source: Source
+    at: float
+    step: str = ""
+    error: PhivaultError | None = None
+    risk: RiskLevel | None = None
+
+
+def unattributed(keys: SubjectKeys, trace: Trace, *, email: str | None = None, user_id: str = "") -> AuditEvent:
+    """By someone who hasn't proven who they are: no tenant, sealed under the day's key. ``user_id`` is whom the
+    provider takes them for."""
+    ref, subject = uuid7(), personal.unattributed_subject(trace.at)
+    person = personal.seal(keys, personal.NO_TENANT, subject, ref, trace.source, email)
+    return _event(trace, personal.NO_TENANT, person, id=ref, user_id=user_id)
+
+
+def of_claims(keys: SubjectKeys, trace: Trace, claims: Claims) -> AuditEvent:
+    """By the holder of a genuine token without a live session; the e-mail address isn't known."""
+    ref, subject = uuid7(), personal.user_subject(claims.user_id)
+    try:
+        person = personal.seal(keys, claims.tenant, subject, ref, trace.source)
+    except Gone:  # erased: nothing may be sealed under their name again, the opaque id has to do
+        person = None
+    who = {"user_id": claims.user_id, "role": claims.role, "session": claims.session_id}
+    return _event(trace, claims.tenant, person, id=ref, **who)
+
+
+def of_session(
+    trace: Trace, tenant: str, user_id: str, session: str, person: Personal, *, role: str = ""
+) -> AuditEvent:
+    """In a session; ``person`` is the session's sealed form as this request's source has it."""
+    return _event(trace, tenant, person, id=uuid7(), user_id=user_id, session=session, role=role)
+
+
+def of_principal(trace: Trace, principal: Principal, **more: Any) -> AuditEvent:
+    """By an authenticated principal; ``more`` are further fields of AuditEvent."""
+    who = {"user_id": principal.user_id, "role": principal.role, "session": principal.session_id}
+    return _event(trace, principal.tenant, principal.personal, id=uuid7(), **who, **more)
+
+
+def _event(trace: Trace, tenant: str, person: Personal | None, **fields: Any) -> AuditEvent:
+    if person is not None:
+        fields["personal"] = base64.b64encode(person.sealed).decode()
+        fields["personal_subject"], fields["personal_ref"] = person.subject, person.ref
+    if trace.step:
+        fields["resource"], fields["resource_id"] = "Challenge", trace.step
+    return AuditEvent(
+        timestamp=_timestamp(trace.at),
+        tenant=tenant,
+        action=trace.action,
+        success=trace.error is None,
+        risk=trace.risk or _risk(trace.error),
+        request_id=trace.source.request_id,
+        error=trace.error.code if trace.error else "",
+        **fields,
+    )
+
+
+def _risk(error: PhivaultError | None) -> RiskLevel:
+    if error is None:
+        return RiskLevel.LOW
+    return RiskLevel.HIGH if isinstance(error, TooManyRequests | AccessDenied) else RiskLevel.MEDIUM
+
+
+def _timestamp(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

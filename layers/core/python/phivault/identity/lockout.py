@@ -1,0 +1,92 @@
+"""Locks after failures: 2^(n-5) seconds after the n-th, from the fifth, up to 15 minutes.
+
+This mirrors the schedule that Cognito documents for itself and doesn't let anyone read, so that Retry-After can be
+told. Unknown accounts lock alike, which Cognito doesn't do: a lock must not tell who has an account.
+NIST SP 800-63B section 5.2.2; 45 CFR 164.308(a)(5)(ii)(C).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from phivault.errors import InvalidCredentials, TooManyRequests
+
+FREE_FAILURES = 5
+LONGEST_LOCK_SECONDS = 900
+FORGET_SECONDS = 900  # without an attempt after the lock
+
+
+class Counter(StrEnum):
+    """Passwords and codes count apart: who guesses codes knows the password already."""
+
+    PASSWORD = "password"
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """``last`` is when the newest failure was, in Unix seconds."""
+
+    count: int
+    last: int
+
+
+class FailureStore(Protocol):
+    """Obligations: reads are consistent, counting is atomic, a row past its expiry is absent and counting starts
+    at 1 again. Unavailable when the store doesn't answer."""
+
+    def failures(self, account: str, counter: Counter) -> Failures | None: ...
+
+    def add_failure(self, account: str, counter: Counter, at: int, expires: int) -> None: ...
+
+    def clear_failures(self, account: str, counter: Counter) -> None: ...
+
+
+class Lockout:
+    """``now`` answers Unix seconds."""
+
+    def __init__(self, store: FailureStore, now: Callable[[], float]) -> None:
+        self._store, self._now = store, now
+
+    @contextmanager
+    def counting(self, account: str, counter: Counter) -> Iterator[None]:
+        """Refuse with TooManyRequests while the account is locked, else count a failure that happens inside."""
+        remaining = self._remaining(account, counter)
+        if remaining > 0:
+            raise _locked(remaining)
+        try:
+            yield
+        except InvalidCredentials:
+            at = math.ceil(self._now())
+            expires = at + LONGEST_LOCK_SECONDS + FORGET_SECONDS
+            self._store.add_failure(account, counter, at, expires)
+            raise
+        except TooManyRequests:
+            # The provider counts what we don't see, such as attempts that bypassed us: only its refusal is known.
+            raise _locked(max(1, self._remaining(account, counter))) from None
+
+    def clear(self, account: str, counter: Counter) -> None:
+        self._store.clear_failures(account, counter)
+
+    def _remaining(self, account: str, counter: Counter) -> int:
+        failures = self._store.failures(account, counter)
+        if failures is None:
+            return 0
+        return math.ceil(failures.last + lock_seconds(failures.count) - self._now())
+
+
+def lock_seconds(failures: int) -> int:
+    """How long an account is locked after its n-th failure in a row."""
+    if failures < FREE_FAILURES:
+        return 0
+    # The exponent is bounded first: a count can grow large, 2 to the power of it must not.
+    return min(1 << min(failures - FREE_FAILURES, 10), LONGEST_LOCK_SECONDS)
+
+
+def _locked(seconds: int) -> TooManyRequests:
+    return TooManyRequests("Too many failed attempts", retry_after=seconds)

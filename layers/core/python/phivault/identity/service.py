@@ -1,0 +1,74 @@
+"""What the verbs of this package need."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from phivault.audit.event import Action
+from phivault.audit.recorder import Recorder
+from phivault.crypto.subject_keys import SubjectKeys
+from phivault.errors import PhivaultError
+from phivault.identity.events import Trace, unattributed
+from phivault.identity.lockout import Lockout
+from phivault.identity.pending import PendingSignIns
+from phivault.identity.provider import IdentityProvider
+from phivault.identity.session import Sessions
+from phivault.identity.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """``now`` answers Unix seconds; ``sessions`` and ``lockout`` go by the same clock."""
+
+    provider: IdentityProvider
+    sessions: Sessions
+    pending: PendingSignIns
+    lockout: Lockout
+    recorder: Recorder
+    keys: SubjectKeys
+    now: Callable[[], float] = time.time
+
+    def trace(self, action: Action, source: Source, step: str = "", error: PhivaultError | None = None) -> Trace:
+        return Trace(action, source, self.now(), step=step, error=error)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One step towards a sign-in, by someone not proven yet. ``user_id`` is filled in once the provider names it."""
+
+    identity: Identity
+    action: Action
+    source: Source
+    email: str | None = None
+    step: str = ""
+    user_id: str = ""
+
+    @contextmanager
+    def failure_recorded(self) -> Iterator[None]:
+        """Record a refusal or breakdown inside before it goes on to the caller."""
+        try:
+            yield
+        except PhivaultError as error:
+            self.record(error)
+            raise
+
+    def record(self, error: PhivaultError | None = None) -> None:
+        """Raises Unavailable where the event can't be kept: then nothing may be answered but that."""
+        trace = self.identity.trace(self.action, self.source, self.step, error)
+        event = unattributed(self.identity.keys, trace, email=self.email, user_id=self.user_id)
+        self.identity.recorder.append([event])
+
+
+@contextmanager
+def withheld(identity: Identity, refresh_token: str) -> Iterator[None]:
+    """Tokens are in our hands, not yet the caller's: whatever goes wrong inside, they are revoked."""
+    try:
+        yield
+    except BaseException:
+        # The first error is the one to tell; a provider that is down too leaves tokens that have no live session.
+        with suppress(PhivaultError):
+            identity.provider.revoke(refresh_token)
+        raise

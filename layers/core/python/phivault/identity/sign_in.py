@@ -1,0 +1,34 @@
+"""Sign in, first step: a password buys a challenge, never tokens."""
+
+from __future__ import annotations
+
+from phivault.access.principal import Personal
+from phivault.audit.event import Action
+from phivault.identity import inputs, personal
+from phivault.identity.lockout import Counter
+from phivault.identity.pending import account_of
+from phivault.identity.provider import Challenged
+from phivault.identity.service import Attempt, Identity
+from phivault.identity.source import Source
+from phivault.ids import uuid7
+
+
+def sign_in(identity: Identity, body: inputs.SignIn, source: Source) -> Challenged:
+    """Raises InvalidCredentials, TooManyRequests (Retry-After is set), AccessDenied or Unavailable; the attempt is
+    recorded before either an answer or an error leaves."""
+    attempt = Attempt(identity, Action.SIGN_IN, source, body.email)
+    with attempt.failure_recorded():
+        account = account_of(identity.keys, body.email)
+        with identity.lockout.counting(account, Counter.PASSWORD):
+            challenged = identity.provider.initiate(body.email, body.password)
+        attempt.user_id, attempt.step = challenged.user_id, challenged.challenge
+        identity.lockout.clear(account, Counter.PASSWORD)
+        email = _sealed(identity, body.email, source)
+        identity.pending.save(challenged, account, email, challenged.user_id, identity.now())
+    attempt.record()
+    return challenged
+
+
+def _sealed(identity: Identity, email: str, source: Source) -> Personal:
+    subject = personal.unattributed_subject(identity.now())
+    return personal.seal(identity.keys, personal.NO_TENANT, subject, uuid7(), source, email)
