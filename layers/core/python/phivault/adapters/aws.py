@@ -65,9 +65,13 @@ def client(service: str, *, read_timeout: float = 3.0, attempts: int = 2) -> Any
 
 
 def forget_clients() -> None:
-    """Make new clients from now on: the environment changed."""
-    with _making:
-        _clients.clear()
+    """Make new clients from now on: the environment changed, or this is a fork's child, which shares its
+    parent's connections and perhaps a held lock."""
+    global _clients, _making
+    _clients, _making = {}, threading.Lock()
+
+
+os.register_at_fork(after_in_child=forget_clients)
 
 
 def _make(service: str, read_timeout: float, attempts: int) -> Any:

@@ -1,0 +1,193 @@
+"""The bytes of the audit log: one line of canonical JSON per event (docs/audit-format.md).
+
+RFC 8785 restricted to printable ASCII strings, safe integers, booleans, null and lists of strings: what is left of
+it is "keys sorted, no white space". The schema is closed; ``v`` is its version. What is hashed is always the stored
+line; an accepted line re-encodes to itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Final, NoReturn
+
+from phivault.audit.event import Action, AuditEvent, RiskLevel
+from phivault.errors import IntegrityError
+
+VERSION: Final = 1
+MAX_LINE: Final = 4096
+NO_HASH: Final = "0" * 64
+_MAX_INT: Final = 2**53 - 1
+_MAX_LIST: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An event's place in its writer's chain. ``prev`` is the SHA-256 (hex) of the writer's line before.
+
+    ``checkpoint`` is the last checkpoint of the Merkle log that the writer saw, ``size/root``, or empty.
+    """
+
+    writer: str
+    sequence: int
+    prev: str
+    checkpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    event: AuditEvent
+    link: Link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Genesis:
+    """Line 0 of a writer. ``predecessor`` is the writer that this process retired, with the sequence and hash of
+    the last line that storage acknowledged to it; "", -1 and ``NO_HASH`` where none acknowledged any."""
+
+    writer: str
+    timestamp: str
+    predecessor: str = ""
+    predecessor_sequence: int = -1
+    predecessor_hash: str = NO_HASH
+
+
+def _pattern(pattern: str) -> Callable[[Any], bool]:
+    compiled = re.compile(pattern, re.ASCII)
+    return lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None
+
+
+def _integer(lowest: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and lowest <= value <= _MAX_INT
+
+
+def _list_of(pattern: str) -> Callable[[Any], bool]:
+    item = _pattern(pattern)
+    return lambda value: isinstance(value, list) and len(value) <= _MAX_LIST and all(map(item, value))
+
+
+_HASH = _pattern(r"[0-9a-f]{64}")
+_WRITER = _pattern(r"[0-9a-f]{32}")
+_TIMESTAMP = _pattern(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z")
+_TOKEN = r"[A-Za-z0-9._:-]"
+
+_EVENT: Final[dict[str, Callable[[Any], bool]]] = {
+    "v": lambda value: type(value) is int and value == VERSION,
+    "kind": _pattern("event"),
+    "id": _pattern(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "timestamp": _TIMESTAMP,
+    "tenant": _pattern(_TOKEN + "{1,64}"),
+    "action": _pattern("|".join(map(re.escape, Action))),
+    "success": lambda value: isinstance(value, bool),
+    "risk": _pattern("|".join(RiskLevel)),
+    "request_id": _pattern(_TOKEN + "{0,128}"),
+    "user_id": _pattern(_TOKEN + "{0,128}"),
+    "role": _pattern("[a-z_]{0,32}"),
+    "session": _pattern(_TOKEN + "{0,128}"),
+    "personal": _pattern("[A-Za-z0-9+/]{0,2800}={0,2}"),
+    "personal_subject": _pattern("[A-Za-z0-9._:/-]{0,160}"),
+    "personal_ref": _pattern(_TOKEN + "{0,128}"),
+    "resource": _pattern("[A-Za-z]{0,64}"),
+    "resource_id": _pattern(_TOKEN + "{0,128}"),
+    "version": _integer(0),
+    "patient": _pattern(_TOKEN + "{0,64}"),
+    "purpose": _pattern("[A-Z_]{0,32}"),
+    "purpose_asserted": lambda value: value is None or isinstance(value, bool),
+    "classes": _list_of("[a-z]{1,32}"),
+    "error": _pattern("[a-z-]{0,64}"),
+    "flags": _list_of("[A-Za-z0-9._:-]{1,32}"),
+    "envelope": _pattern("([0-9a-f]{64})?"),
+    "writer": _WRITER,
+    "sequence": _integer(1),
+    "prev": _HASH,
+    "checkpoint": _pattern(r"(\d{1,15}/[0-9a-f]{64})?"),
+}
+_GENESIS: Final[dict[str, Callable[[Any], bool]]] = {
+    "v": _EVENT["v"],
+    "kind": _pattern("genesis"),
+    "writer": _WRITER,
+    "sequence": lambda value: type(value) is int and value == 0,
+    "timestamp": _TIMESTAMP,
+    "predecessor": _pattern("([0-9a-f]{32})?"),
+    "predecessor_sequence": _integer(-1),
+    "predecessor_hash": _HASH,
+}
+_EVENT_NAMES = tuple(field.name for field in fields(AuditEvent))
+_LINK_NAMES = tuple(field.name for field in fields(Link))
+_GENESIS_NAMES = tuple(field.name for field in fields(Genesis))
+
+
+def encode(line: EventLine | Genesis) -> bytes:
+    """The canonical line, without a newline. Raises IntegrityError naming the field that breaks the schema."""
+    if isinstance(line, Genesis):
+        members = {name: getattr(line, name) for name in _GENESIS_NAMES} | {"kind": "genesis", "sequence": 0}
+        return _encode(members, _GENESIS)
+    members = {name: getattr(line.event, name) for name in _EVENT_NAMES}
+    members |= {name: getattr(line.link, name) for name in _LINK_NAMES}
+    members |= {"kind": "event", "classes": list(line.event.classes), "flags": list(line.event.flags)}
+    return _encode(members, _EVENT)
+
+
+def parse(line: bytes) -> EventLine | Genesis:
+    """The line's content. Raises IntegrityError for anything but a canonical line of this version."""
+    members = _members(line)
+    genesis = members.get("kind") == "genesis"
+    if _encode({key: members[key] for key in members if key != "v"}, _GENESIS if genesis else _EVENT) != line:
+        raise IntegrityError("An audit line is not canonical")
+    if genesis:
+        return Genesis(**{name: members[name] for name in _GENESIS_NAMES})
+    typed = members | {
+        "action": Action(members["action"]),
+        "risk": RiskLevel(members["risk"]),
+        "classes": tuple(members["classes"]),
+        "flags": tuple(members["flags"]),
+    }
+    return EventLine(
+        AuditEvent(**{name: typed[name] for name in _EVENT_NAMES}), Link(**{name: typed[name] for name in _LINK_NAMES})
+    )
+
+
+def line_hash(line: bytes) -> str:
+    """SHA-256 (hex) of a stored line, as the next line's ``prev`` holds it."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def _encode(members: dict[str, Any], schema: dict[str, Callable[[Any], bool]]) -> bytes:
+    members = members | {"v": VERSION}
+    if members.keys() != schema.keys():
+        raise IntegrityError("An audit line has a missing or an unknown field")
+    for name, holds in schema.items():
+        if not holds(members[name]):
+            raise IntegrityError(f"An audit line breaks the schema at {name}")
+    line = json.dumps(members, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    if len(line) > MAX_LINE:
+        raise IntegrityError("An audit line is longer than 4 KiB")
+    return line
+
+
+def _members(line: bytes) -> dict[str, Any]:
+    if len(line) > MAX_LINE:
+        raise IntegrityError("An audit line is longer than 4 KiB")
+    try:
+        members = json.loads(
+            line.decode("ascii"), object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse
+        )
+    except (ValueError, RecursionError):
+        raise IntegrityError("An audit line is not JSON") from None
+    if not isinstance(members, dict):
+        raise IntegrityError("An audit line is not an object")
+    return members
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate key")
+    return members
+
+
+def _refuse(_: str) -> NoReturn:
+    raise ValueError("not an integer")
