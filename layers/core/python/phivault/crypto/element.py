@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: unsealing makes one per element, and a frozen one costs as much to make as its value to decrypt.
+@dataclass(slots=True, unsafe_hash=True)
 class Element:
-    """A named value with its data class. Prints without the value.
+    """A named value with its data class; a value object, never changed. Prints without the value.
 
-    ``name`` is 1 to 64 ASCII characters; ``value`` is any bytes, for a FHIR element its original JSON text.
+    ``name`` is 1 to 64 visible ASCII characters; ``value`` is any bytes, for a FHIR element its original JSON text.
     """
 
     name: str
