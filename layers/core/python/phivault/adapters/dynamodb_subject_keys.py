@@ -1,0 +1,83 @@
+"""Wrapped subject keys in the DynamoDB table SubjectKeys.
+
+One item per key: ``pk`` = ``T#<tenant>#<subject>``, ``sk`` = version, ``wrapped``. Destroying a key removes
+``wrapped`` and leaves the item as its tombstone. DynamoDB actions: GetItem, Query and PutItem on the table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from phivault.adapters.aws import translated
+from phivault.crypto.subject_keys import StoredKey
+from phivault.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TABLE: dict[str, Any] = {
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    "AttributeDefinitions": [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "sk", "AttributeType": "N"},
+    ],
+}
+"""Key schema and attributes, as CreateTable takes them."""
+
+
+class DynamoDbSubjectKeys:
+    """Fills phivault.crypto.subject_keys.SubjectKeyStore."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def newest(self, tenant: str, subject: str) -> StoredKey | None:
+        with translated("DynamoDB"):
+            items = self._dynamodb.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": _partition(tenant, subject)}},
+                ScanIndexForward=False,
+                Limit=1,
+                ConsistentRead=True,
+            )["Items"]
+        return _stored(items[0]) if items else None
+
+    def read(self, tenant: str, subject: str, version: int) -> StoredKey | None:
+        with translated("DynamoDB"):
+            answer = self._dynamodb.get_item(
+                TableName=self._table, Key=_key(tenant, subject, version), ConsistentRead=True
+            )
+        return _stored(answer["Item"]) if "Item" in answer else None
+
+    def create(self, tenant: str, subject: str, version: int, wrapped: bytes) -> bool:
+        try:
+            with translated("DynamoDB", "ConditionalCheckFailedException"):
+                self._dynamodb.put_item(
+                    TableName=self._table,
+                    Item={**_key(tenant, subject, version), "wrapped": {"B": wrapped}},
+                    ConditionExpression="attribute_not_exists(pk)",
+                )
+        except ClientError:
+            return False
+        return True
+
+
+def _partition(tenant: str, subject: str) -> str:
+    # SubjectKeys lets no "#" into a tenant's id, so no two pairs share a partition.
+    return f"T#{tenant}#{subject}"
+
+
+def _key(tenant: str, subject: str, version: int) -> dict[str, Any]:
+    return {"pk": {"S": _partition(tenant, subject)}, "sk": {"N": str(version)}}
+
+
+def _stored(item: Any) -> StoredKey:
+    try:
+        wrapped = item["wrapped"]["B"] if "wrapped" in item else None
+        return StoredKey(int(item["sk"]["N"]), wrapped)
+    except (KeyError, TypeError, ValueError):
+        raise IntegrityError("A row of the subject keys is not valid") from None
