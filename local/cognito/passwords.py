@@ -57,12 +57,9 @@ class StoredPassword:
         self._digests.append(digest)
 
 
-_NOBODY = StoredPassword(PasswordPolicy(), generate())
-
-
 def burn(password: str) -> None:
     """The time that a check takes, for a user who doesn't exist."""
-    _NOBODY.matches(password)
+    _digest(password, bytes(16))
 
 
 def _digest(password: str, salt: bytes) -> bytes:

@@ -1,0 +1,3 @@
+from tests.local.cognito.harness import _cognito, cognito
+
+__all__ = ["_cognito", "cognito"]
