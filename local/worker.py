@@ -14,10 +14,11 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
+import botocore
 
 from functions.table import TABLE, Function
 
@@ -42,19 +43,24 @@ class Context:
 
 
 def confine(function: Function) -> None:
-    """Refuse every signed AWS call whose action isn't in the function's row."""
+    """Refuse every signed AWS call whose actions aren't all in the function's row."""
     granted = {action for grant in function.grants for action in grant.actions}
 
-    def check(model: Any, **_: object) -> None:
-        service = model.service_model.signing_name
-        action = f"{service}:{model.name}"
-        unsigned = model.auth_type == "none" or "smithy.api#noAuth" in (model.auth or ())
-        if not unsigned and IAM_NAMES.get(action, action) not in granted:
-            raise NotGranted(f"{function.name} may not call {action}")
+    def check(**call: Any) -> None:
+        if refused := _actions(call["model"], call["params"]) - granted:
+            raise NotGranted(f"{function.name} may not call {', '.join(sorted(refused))}")
 
-    boto3.setup_default_session()
-    session: Any = boto3.DEFAULT_SESSION
-    session.events.register("before-call.*.*", check)
+    botocore.register_initializer(lambda session: session.register("before-call.*.*", check))
+
+
+def _actions(model: Any, params: Mapping[str, Any]) -> set[str]:
+    """What IAM would check of a call: nothing for unsigned operations, each part of a transaction by itself."""
+    if model.auth_type == "none" or "smithy.api#noAuth" in (model.auth or ()):
+        return set()
+    service = model.service_model.signing_name
+    if model.name == "TransactWriteItems":
+        return {f"dynamodb:{kind}Item" for item in json.loads(params["body"])["TransactItems"] for kind in item}
+    return {IAM_NAMES.get(f"{service}:{model.name}", f"{service}:{model.name}")}
 
 
 def main(name: str) -> None:

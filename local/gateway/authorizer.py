@@ -13,6 +13,7 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+
 from phivault.errors import AccessDenied, Unauthenticated
 
 SCOPE = "phivault/api"

@@ -11,15 +11,19 @@ import binascii
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from pydantic import BaseModel
 
-from phivault import logs
+from phivault import bootstrap, logs
+from phivault.access.principal import Principal
+from phivault.access.purpose import Purpose, purpose_for
 from phivault.errors import ContentTooLarge, InvalidInput, PhivaultError, UnsupportedMediaType
+from phivault.identity.source import Source
 from phivault.settings import settings
 
 log = logging.getLogger(__name__)
@@ -31,18 +35,11 @@ type Answer = Response[str]
 type Writer = Callable[[PhivaultError, str], tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Where a request comes from: address, client and the request's id (a UUID)."""
-
-    ip: str = field(repr=False)
-    user_agent: str = field(repr=False)
-    request_id: str
-
-
-def where(event: APIGatewayProxyEvent) -> Where:
+def source(event: APIGatewayProxyEvent) -> Source:
+    """Where the request comes from; the user agent is cut to 512 characters."""
     context = event.request_context
-    return Where(context.identity.source_ip or "", (event.headers.get("User-Agent") or "")[:512], context.request_id)
+    user_agent = (header(event, "User-Agent") or "")[:512]
+    return Source(context.identity.source_ip or "", user_agent, context.request_id)
 
 
 def claims(event: APIGatewayProxyEvent) -> dict[str, Any]:
@@ -98,6 +95,44 @@ def problem(error: PhivaultError, request_id: str) -> tuple[str, str]:
     return "application/problem+json", json.dumps(document)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What the API document says of an operation. ``permission`` is who may call it; ``phi`` whether PHI passes;
+    ``audit`` the actions it records; ``body`` the model of its request, or the media type of a FHIR one."""
+
+    summary: str
+    permission: str
+    audit: tuple[str, ...]
+    phi: bool = False
+    body: type[BaseModel] | str | None = None
+    parameters: tuple[str, ...] = ()
+
+
+OPERATIONS: dict[tuple[str, str], Operation] = {}
+
+
+def operation[F: Callable[..., Answer]](
+    app: APIGatewayRestResolver, method: str, path: str, about: Operation
+) -> Callable[[F], F]:
+    """Register a handler for ``method`` and ``path`` (parameters in braces, as in the function table)."""
+    OPERATIONS[method, path] = about
+    extensions = {"x-permission": about.permission, "x-phi": about.phi, "x-audit": list(about.audit)}
+    rule = path.replace("{", "<").replace("}", ">")
+    register: Callable[[F], F] = app.route(
+        rule,
+        method,
+        summary=about.summary,
+        tags=[path.split("/")[-1 if path.count("/") < 3 else 2]],
+        operation_id=_operation_id(method, path),
+        openapi_extensions=extensions,
+    )
+    return register
+
+
+def _operation_id(method: str, path: str) -> str:
+    return "-".join([method.lower(), *(part.strip("{}") for part in path.split("/")[1:])])
+
+
 def resolver(service: str, write_error: Writer = problem) -> APIGatewayRestResolver:
     """A Powertools resolver with our errors, CORS and logs; ``write_error`` chooses the form of errors."""
     logs.configure(service)
@@ -125,7 +160,7 @@ def _unexpected(error: Exception) -> PhivaultError:
 
 
 def _refuse(event: APIGatewayProxyEvent, error: PhivaultError, write: Writer) -> Answer:
-    request_id = where(event).request_id
+    request_id = event.request_context.request_id
     if error.status >= 500:
         log.error("request failed: %s", error.code, exc_info=error, extra={"request_id": request_id})
     media, text = write(error, request_id)
@@ -146,3 +181,18 @@ def _cors() -> CORSConfig | None:
         expose_headers=["ETag", "Location", "Last-Modified", "Retry-After", "X-Request-Id"],
         max_age=600,
     )
+
+
+def principal(event: APIGatewayProxyEvent) -> Principal:
+    """Who asks: the verified token's claims and a live Session row. Raises Unauthenticated."""
+    return bootstrap.sessions().authenticate(claims(event), source(event))
+
+
+def purpose(event: APIGatewayProxyEvent, who: Principal) -> Purpose:
+    """Why: the header, or the role's default. Raises PurposeRequired or InvalidInput."""
+    return purpose_for(who.role, header(event, PURPOSE_HEADER))
+
+
+def optional_body(event: APIGatewayProxyEvent) -> bytes:
+    """The request's body where there is one, else nothing."""
+    return body(event) if event.body else b""

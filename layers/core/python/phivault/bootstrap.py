@@ -1,0 +1,126 @@
+"""The one place that chooses adapters and puts the application together, each part once per process.
+
+Nothing is built before the first request needs it: keys must not be loaded while a snapshot could be taken, and a
+function that never touches the database must not pay for its driver.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from phivault.audit.recorder import Recorder
+from phivault.crypto.subject_keys import SubjectKeys
+from phivault.settings import settings
+
+if TYPE_CHECKING:
+    from phivault.access.decide import Decider
+    from phivault.adapters.dynamodb_audit_index import DynamoDbAuditIndex
+    from phivault.adapters.dynamodb_sessions import DynamoSessions
+    from phivault.adapters.postgres import PostgresStore
+    from phivault.identity.service import Identity
+    from phivault.identity.session import Sessions
+    from phivault.records.service import Records
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+@cache
+def recorder() -> Recorder:
+    from phivault.adapters.s3_events import S3Events
+
+    events = S3Events(
+        settings().audit_bucket,
+        lock_mode=settings().audit_lock_mode,
+        retention_days=settings().audit_retention_days,
+    )
+    return Recorder(events, audit_index(), deadline_seconds=settings().audit_deadline_seconds)
+
+
+@cache
+def audit_index() -> DynamoDbAuditIndex:
+    from phivault.adapters.dynamodb_audit_index import DynamoDbAuditIndex
+
+    return DynamoDbAuditIndex(settings().audit_index_table)
+
+
+@cache
+def subject_keys() -> SubjectKeys:
+    from phivault.adapters.dynamodb_subject_keys import DynamoDbSubjectKeys
+    from phivault.adapters.kms_wrapper import KmsKeyWrapper
+
+    return SubjectKeys(
+        DynamoDbSubjectKeys(settings().subject_keys_table),
+        KmsKeyWrapper(settings().subject_key_arn),
+        cache_seconds=settings().subject_key_cache_seconds,
+    )
+
+
+@cache
+def decider() -> Decider:
+    from phivault.access.decide import Decider
+
+    return Decider()
+
+
+@cache
+def _session_rows() -> DynamoSessions:
+    from phivault.adapters.dynamodb_sessions import DynamoSessions
+
+    return DynamoSessions(settings().access_state_table)
+
+
+@cache
+def sessions() -> Sessions:
+    from phivault.identity.claims import TokenRules
+    from phivault.identity.session import Sessions
+
+    rules = TokenRules(issuer=settings().token_issuer, client_id=settings().client_id)
+    return Sessions(_session_rows(), recorder(), subject_keys(), rules)
+
+
+@cache
+def identity() -> Identity:
+    import time
+
+    from phivault.adapters.cognito import Cognito
+    from phivault.identity.lockout import Lockout
+    from phivault.identity.pending import PendingSignIns
+    from phivault.identity.service import Identity
+
+    return Identity(
+        provider=Cognito(settings().user_pool_id, settings().client_id),
+        sessions=sessions(),
+        pending=PendingSignIns(_session_rows()),
+        lockout=Lockout(_session_rows(), time.time),
+        recorder=recorder(),
+        keys=subject_keys(),
+    )
+
+
+@cache
+def postgres() -> PostgresStore:
+    from phivault.adapters.postgres import PostgresStore
+    from phivault.adapters.tenant_context_key import TenantContextKey
+
+    return PostgresStore(settings().postgres_dsn.get_secret_value(), TenantContextKey(settings().tenant_context_keys))
+
+
+@cache
+def records() -> Records:
+    from phivault.adapters.dynamodb_facts import DynamoFacts
+    from phivault.ids import uuid7
+    from phivault.records.service import Records
+
+    return Records(
+        store=postgres(),
+        keys=subject_keys(),
+        recorder=recorder(),
+        facts=DynamoFacts(settings().access_state_table),
+        decider=decider(),
+        now=_utc,
+        new_id=uuid7,
+    )

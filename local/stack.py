@@ -1,0 +1,221 @@
+"""Everything that ``make run`` starts, in order, and how it ends.
+
+One process tree: this process is the gateway, the local Cognito and the scheduler; PostgreSQL, the AWS endpoints
+and the functions' execution environments are its children and end with it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpx
+
+from functions.table import TABLE, Function
+from local.aws import LocalAws
+from local.aws_resources import create_resources
+from local.cognito.app import create as create_cognito
+from local.cognito.pool import Pool as UserPool
+from local.gateway.app import Gateway
+from local.gateway.authorizer import Authorizer
+from local.gateway.site import site
+from local.gateway.throttle import Throttle
+from local.outbox import Outbox
+from local.ports import listen, port_of
+from local.postgres import Postgres
+from local.serve import Server
+from local.streams import StreamPoller
+from local.workers import Pool, base_environment
+from local.workspace import Workspace
+from phivault import logs
+from phivault.ids import uuid7
+
+WORKERS = {"auth": 2, "records": 2}
+JWKS_SECONDS = 300
+type Say = Callable[[str], None]
+log = logging.getLogger("phivault.local")
+
+
+class Stack:
+    """A running stack. Make it with ``Stack.start`` in the main thread: some children end with the thread that
+    started them."""
+
+    def __init__(self, workspace: Workspace, listener: socket.socket) -> None:
+        self.workspace = workspace
+        self.port = port_of(listener)
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.outbox = Outbox()
+        self._listener = listener
+        self._ends = ExitStack()
+        self._pools: dict[str, Pool] = {}
+
+    @classmethod
+    def start(cls, workspace: Workspace, port: int, say: Say) -> Self:
+        """Raises PortTaken before anything is started; whatever fails later ends what had started."""
+        stack = cls(workspace, listen(port))
+        try:
+            stack._start(say)
+        except BaseException:
+            stack.stop()
+            raise
+        return stack
+
+    def _start(self, say: Say) -> None:
+        self._log_to_file()
+        say("starting PostgreSQL 17 (TLS 1.3, SCRAM)")
+        self.postgres = Postgres.start(self.workspace.folder / "postgres", log=self.workspace.logs / "postgres.log")
+        self._ends.callback(self.postgres.stop)
+        say("starting the AWS endpoints")
+        self.aws = LocalAws.start()
+        self._ends.callback(self.aws.stop)
+        os.environ.update(self.aws.environment())
+        self.resources = create_resources()
+        say("migrating the database")
+        self._migrate()
+        say("starting Cognito")
+        self._start_cognito()
+        say(f"starting {len(TABLE)} functions")
+        self._start_functions()
+        say(f"opening the gateway on {self.base_url}")
+        self._start_gateway()
+        self._start_alerts()
+        self._await_health()
+
+    def _log_to_file(self) -> None:
+        handler = logging.FileHandler(self.workspace.logs / "gateway.log")
+        handler.setFormatter(logs.ScrubbingFormatter(service="gateway", utc=True))
+        logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+        for noisy in ("httpx", "botocore", "urllib3", "uvicorn"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+
+    def _migrate(self) -> None:
+        from phivault.adapters.postgres.migrate import install_context_key, migrate
+
+        from phivault.adapters.tenant_context_key import wrap
+
+        migrate(self.postgres.owner_dsn)
+        material = secrets.token_bytes(32)
+        install_context_key(self.postgres.owner_dsn, "k1", material)
+        self._context_keys = {"k1": wrap(self.resources.subject_key_arn, material)}
+
+    def _start_cognito(self) -> None:
+        listener = listen(0)
+        endpoint = f"http://127.0.0.1:{port_of(listener)}"
+        self.user_pool = UserPool(id="us-east-1_phivault", client_id=secrets.token_hex(13), endpoint=endpoint)
+        app = create_cognito(
+            self.user_pool, self.outbox, self._trigger, self.aws.access_key_id, self.aws.secret_access_key
+        )
+        server = Server(app, listener).start()
+        self._ends.callback(server.stop)
+
+    def _trigger(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
+        if name != "PreTokenGeneration":
+            raise ValueError(name)
+        return self._pools["pre_token"].call(event, uuid7())
+
+    def _start_functions(self) -> None:
+        for function in TABLE:
+            pool = Pool(
+                function.name,
+                self.environment_of(function),
+                self.workspace.logs / f"{function.name}.log",
+                WORKERS.get(function.name, 1),
+                function.timeout_seconds,
+            )
+            self._pools[function.name] = pool
+            self._ends.callback(pool.stop)
+        for pool in self._pools.values():
+            pool.wait_ready()
+
+    def environment_of(self, function: Function) -> dict[str, str]:
+        """What the function's execution environment sees: endpoints, credentials and the settings of its row."""
+        offered = self.resources.environment() | {
+            f"PHIVAULT_{name.upper()}": value
+            for name, value in {
+                "profile": "local",
+                "postgres_dsn": self.postgres.app_dsn,
+                "tenant_context_keys": json.dumps(self._context_keys),
+                "user_pool_id": self.user_pool.id,
+                "client_id": self.user_pool.client_id,
+                "token_issuer": self.user_pool.issuer,
+                "cors_origins": json.dumps(self.origins),
+            }.items()
+        }
+        return (
+            base_environment()
+            | self.aws.environment()
+            | {"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": self.user_pool.endpoint}
+            | {
+                name: offered[name]
+                for name in (f"PHIVAULT_{setting.upper()}" for setting in function.settings)
+                if name in offered
+            }
+        )
+
+    @property
+    def origins(self) -> list[str]:
+        """Browsers may call from the gateway's own pages and from a front end under development on this machine."""
+        return [self.base_url, f"http://localhost:{self.port}", "http://localhost:3000", "http://localhost:5173"]
+
+    def _start_gateway(self) -> None:
+        gateway = Gateway(
+            table=TABLE,
+            authorizer=Authorizer(self.user_pool.issuer, Jwks(self.user_pool.issuer)),
+            invoke=lambda function, event, request_id: self._pools[function.name].call(event, request_id),
+            hosts=frozenset({f"127.0.0.1:{self.port}", f"localhost:{self.port}"}),
+            origins=tuple(self.origins),
+            throttles={"*": Throttle(rate=100, burst=200), "auth": Throttle(rate=10, burst=40)},
+        )
+        self.sns_path = f"/_local/sns/{secrets.token_urlsafe(16)}"
+        server = Server(site(gateway, self), self._listener).start()
+        self._ends.callback(server.stop)
+
+    def _start_alerts(self) -> None:
+        from phivault.adapters.aws import client
+
+        client("sns").subscribe(
+            TopicArn=self.resources.alert_topic_arn, Protocol="http", Endpoint=self.base_url + self.sns_path
+        )
+        poller = StreamPoller(
+            self.resources.audit_index_stream_arn, lambda event: self._pools["alerts"].call(event, uuid7())
+        )
+        poller.start()
+        self._ends.callback(poller.stop)
+
+    def _await_health(self) -> None:
+        deadline = time.monotonic() + 20
+        while (answer := httpx.get(f"{self.base_url}/healthz")).status_code != 200:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"The stack doesn't become ready: {answer.text}")
+            time.sleep(0.2)
+
+    def kill_worker(self, name: str) -> None:
+        """End an execution environment in whatever it does, as a crash would."""
+        os.kill(self._pools[name].pids[0], 9)
+
+    def stop(self) -> None:
+        self._ends.close()
+        self._listener.close()
+
+
+@dataclass(slots=True)
+class Jwks:
+    """The pool's key set, fetched again after five minutes."""
+
+    issuer: str
+    _document: Any = None
+    _until: float = 0.0
+
+    def __call__(self) -> Any:
+        if time.monotonic() >= self._until:
+            self._document = httpx.get(f"{self.issuer}/.well-known/jwks.json", timeout=3).raise_for_status().json()
+            self._until = time.monotonic() + JWKS_SECONDS
+        return self._document
