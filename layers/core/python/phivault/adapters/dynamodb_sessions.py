@@ -1,7 +1,7 @@
 """Sessions, sign-ins under way and failure counts in the table AccessState.
 
 Rows: ``USER#<sub>`` / ``SESSION#<origin_jti>``; ``REFRESH#<sha256>`` / ``REFRESH``; ``SIGN-IN#<sha256>`` /
-``SIGN-IN``; ``FAILURES#<account>`` / counter. Each has ``expires`` (Unix seconds), the table's TTL attribute;
+``SIGN-IN``; ``FAILURES#<account>`` / ``FAILURES``. Each has ``expires`` (Unix seconds), the table's TTL attribute;
 DynamoDB deletes late, so it is checked on every read.
 
 AWS actions: dynamodb:GetItem, PutItem, UpdateItem, DeleteItem; for ``load`` alone GetItem.
@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from phivault.access.principal import Personal
 from phivault.adapters.aws import client, translated
 from phivault.errors import Conflict, PhivaultError, Unavailable
-from phivault.identity.lockout import Counter, Failures
+from phivault.identity.lockout import Failures
 from phivault.identity.pending import PendingSignIn
 from phivault.identity.provider import ChallengeName
 from phivault.identity.session import Session
@@ -97,12 +97,12 @@ class DynamoSessions:
     def drop_pending(self, session_hash: str) -> None:
         self._delete(_pending_key(session_hash))
 
-    def failures(self, account: str, counter: Counter) -> Failures | None:
-        row = self._get(_failures_key(account, counter))
+    def failures(self, account: str) -> Failures | None:
+        row = self._get(_failures_key(account))
         return Failures(int(row["failures"]), int(row["last"])) if row else None
 
-    def add_failure(self, account: str, counter: Counter, at: int, expires: int) -> None:
-        key = _failures_key(account, counter)
+    def add_failure(self, account: str, at: int, expires: int) -> None:
+        key = _failures_key(account)
         try:
             with translated("DynamoDB", _CONDITION):
                 client("dynamodb").update_item(
@@ -118,8 +118,8 @@ class DynamoSessions:
         except ClientError:  # a row that expired and isn't deleted yet: start again
             self._write(key | {"failures": 1, "last": at, "expires": expires})
 
-    def clear_failures(self, account: str, counter: Counter) -> None:
-        self._delete(_failures_key(account, counter))
+    def clear_failures(self, account: str) -> None:
+        self._delete(_failures_key(account))
 
     def _get(self, key: Row) -> Row | None:
         with translated("DynamoDB"):
@@ -171,8 +171,8 @@ def _pending_key(session_hash: str) -> Row:
     return {"pk": f"SIGN-IN#{session_hash}", "sk": "SIGN-IN"}
 
 
-def _failures_key(account: str, counter: Counter) -> Row:
-    return {"pk": f"FAILURES#{account}", "sk": counter.value}
+def _failures_key(account: str) -> Row:
+    return {"pk": f"FAILURES#{account}", "sk": "FAILURES"}
 
 
 def _session_row(session: Session) -> Row:

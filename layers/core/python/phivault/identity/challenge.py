@@ -5,7 +5,6 @@ from __future__ import annotations
 from phivault.audit.event import Action
 from phivault.identity import events, inputs
 from phivault.identity.claims import read_own
-from phivault.identity.lockout import Counter
 from phivault.identity.pending import PendingSignIn, account_of
 from phivault.identity.provider import Challenged, Tokens
 from phivault.identity.service import Attempt, Identity, withheld
@@ -22,7 +21,7 @@ def challenge(identity: Identity, body: inputs.Challenge, source: Source) -> Cha
         # Not counted as a wrong code: whoever lacks a genuine session could lock accounts out with it.
         pending = identity.pending.of(body.session, body.challenge, account)
         attempt.user_id = pending.user_id
-        with identity.lockout.counting(account, Counter.CODE):
+        with identity.lockout.counting(account):
             answer = identity.provider.respond(body.challenge, body.session, body.email, body.answer)
     if isinstance(answer, Challenged):
         _go_on(identity, attempt, pending, answer)
@@ -41,8 +40,7 @@ def _issue(identity: Identity, attempt: Attempt, pending: PendingSignIn, answere
     with withheld(identity, tokens.refresh_token):
         with attempt.failure_recorded():
             identity.pending.drop(answered)
-            # Only a full sign-in clears the count: a step on the way would let codes be guessed without end.
-            identity.lockout.clear(pending.account, Counter.CODE)
+            identity.lockout.clear(pending.account)
             claims = read_own(tokens.access_token, identity.sessions.rules, identity.now())
             session = identity.sessions.open(claims, tokens.refresh_token, attempt.email or "", attempt.source)
         try:

@@ -22,12 +22,12 @@ def normalised_email(value: str) -> str:
     return email
 
 
-type Email = Annotated[str, Field(max_length=320, repr=False), AfterValidator(normalised_email)]
-type Password = Annotated[str, Field(min_length=1, max_length=256, repr=False)]
+type Email = Annotated[str, Field(max_length=320), AfterValidator(normalised_email)]
+type Password = Annotated[str, Field(min_length=1, max_length=256)]
 # Cognito's bounds for a session; a code is six digits, the answer to SELECT_MFA_TYPE the name of a factor.
-type ProviderSession = Annotated[str, Field(min_length=20, max_length=4096, pattern=r"^[\x21-\x7e]+$", repr=False)]
-type Code = Annotated[str, Field(pattern=r"^([0-9]{6}|SMS_MFA|SOFTWARE_TOKEN_MFA)$", repr=False)]
-type RefreshToken = Annotated[str, Field(min_length=16, max_length=8192, pattern=r"^[A-Za-z0-9_=.-]+$", repr=False)]
+type ProviderSession = Annotated[str, Field(min_length=20, max_length=4096, pattern=r"^[\x21-\x7e]+$")]
+type Code = Annotated[str, Field(pattern=r"^([0-9]{6}|SMS_MFA|SOFTWARE_TOKEN_MFA)$")]
+type RefreshToken = Annotated[str, Field(min_length=16, max_length=8192, pattern=r"^[A-Za-z0-9_=.-]+$")]
 
 
 class _Body(BaseModel):

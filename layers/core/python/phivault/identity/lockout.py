@@ -1,8 +1,9 @@
 """Locks after failures: 2^(n-5) seconds after the n-th, from the fifth, up to 15 minutes.
 
-This mirrors the schedule that Cognito documents for itself and doesn't let anyone read, so that Retry-After can be
-told. Unknown accounts lock alike, which Cognito doesn't do: a lock must not tell who has an account.
-NIST SP 800-63B section 5.2.2; 45 CFR 164.308(a)(5)(ii)(C).
+This mirrors the schedule that Cognito documents for passwords and codes together but doesn't let anyone read, so
+that Retry-After can be told. Unknown accounts lock alike: a lock must not tell who has an account. As there, a full
+sign-in or 15 minutes' rest starts the count again; a correct password alone doesn't, or whoever has it could
+guess codes for ever. NIST SP 800-63B section 5.2.2; 45 CFR 164.308(a)(5)(ii)(C).
 """
 
 from __future__ import annotations
@@ -11,21 +12,13 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from phivault.errors import InvalidCredentials, TooManyRequests
 
 FREE_FAILURES = 5
 LONGEST_LOCK_SECONDS = 900
-FORGET_SECONDS = 900  # without an attempt after the lock
-
-
-class Counter(StrEnum):
-    """Passwords and codes count apart: who guesses codes knows the password already."""
-
-    PASSWORD = "password"
-    CODE = "code"
+FORGET_SECONDS = 900  # counted from the last failure, so never shorter than its lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +33,11 @@ class FailureStore(Protocol):
     """Obligations: reads are consistent, counting is atomic, a row past its expiry is absent and counting starts
     at 1 again. Unavailable when the store doesn't answer."""
 
-    def failures(self, account: str, counter: Counter) -> Failures | None: ...
+    def failures(self, account: str) -> Failures | None: ...
 
-    def add_failure(self, account: str, counter: Counter, at: int, expires: int) -> None: ...
+    def add_failure(self, account: str, at: int, expires: int) -> None: ...
 
-    def clear_failures(self, account: str, counter: Counter) -> None: ...
+    def clear_failures(self, account: str) -> None: ...
 
 
 class Lockout:
@@ -54,28 +47,27 @@ class Lockout:
         self._store, self._now = store, now
 
     @contextmanager
-    def counting(self, account: str, counter: Counter) -> Iterator[None]:
+    def counting(self, account: str) -> Iterator[None]:
         """Refuse with TooManyRequests while the account is locked, else count a failure that happens inside."""
-        remaining = self._remaining(account, counter)
+        remaining = self._remaining(account)
         if remaining > 0:
             raise _locked(remaining)
         try:
             yield
         except InvalidCredentials:
             at = math.ceil(self._now())
-            expires = at + LONGEST_LOCK_SECONDS + FORGET_SECONDS
-            self._store.add_failure(account, counter, at, expires)
+            self._store.add_failure(account, at, at + FORGET_SECONDS)
             raise
         except TooManyRequests:
             # The provider counts what we don't see, such as attempts that bypassed us: only its refusal is known.
-            raise _locked(max(1, self._remaining(account, counter))) from None
+            raise _locked(max(1, self._remaining(account))) from None
 
-    def clear(self, account: str, counter: Counter) -> None:
-        self._store.clear_failures(account, counter)
+    def clear(self, account: str) -> None:
+        self._store.clear_failures(account)
 
-    def _remaining(self, account: str, counter: Counter) -> int:
-        failures = self._store.failures(account, counter)
-        if failures is None:
+    def _remaining(self, account: str) -> int:
+        failures = self._store.failures(account)
+        if failures is None or failures.count < FREE_FAILURES:
             return 0
         return math.ceil(failures.last + lock_seconds(failures.count) - self._now())
 

@@ -19,9 +19,12 @@ class ChallengeName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Challenged:
-    """What must be answered next. ``session`` is opaque; ``user_id`` is empty where the provider doesn't name the
-    user; ``destination`` is the masked number a code was sent to; ``choices`` are the answers that
-    SELECT_MFA_TYPE takes, or the factors that MFA_SETUP can enrol."""
+    """What must be answered next.
+
+    ``session`` is opaque; ``user_id`` is opaque too, never an address, and empty where the provider doesn't name
+    the user; ``destination`` is the masked number a code was sent to; ``choices`` are the answers that
+    SELECT_MFA_TYPE takes, or the factors that MFA_SETUP can enrol.
+    """
 
     challenge: ChallengeName
     session: str = field(repr=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from phivault.access.principal import Personal
 from phivault.audit.event import Action
 from phivault.identity import inputs, personal
-from phivault.identity.lockout import Counter
 from phivault.identity.pending import account_of
 from phivault.identity.provider import Challenged
 from phivault.identity.service import Attempt, Identity
@@ -19,10 +18,9 @@ def sign_in(identity: Identity, body: inputs.SignIn, source: Source) -> Challeng
     attempt = Attempt(identity, Action.SIGN_IN, source, body.email)
     with attempt.failure_recorded():
         account = account_of(identity.keys, body.email)
-        with identity.lockout.counting(account, Counter.PASSWORD):
+        with identity.lockout.counting(account):
             challenged = identity.provider.initiate(body.email, body.password)
         attempt.user_id, attempt.step = challenged.user_id, challenged.challenge
-        identity.lockout.clear(account, Counter.PASSWORD)
         email = _sealed(identity, body.email, source)
         identity.pending.save(challenged, account, email, challenged.user_id, identity.now())
     attempt.record()

@@ -1,0 +1,68 @@
+"""A provider that hands out tokens for a password alone (MFA not required, a remembered device): P6."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from phivault.adapters import cognito
+from phivault.adapters.cognito import Cognito
+from phivault.audit.event import Action, RiskLevel
+from phivault.errors import AccessDenied
+from phivault.identity.sign_in import sign_in
+from tests.unit.identity.fakes import HOME, World
+
+ISSUED = {
+    "AuthenticationResult": {
+        "AccessToken": "access.token.leaked",
+        "IdToken": "id.token.leaked",
+        "RefreshToken": "refresh-token-leaked",
+        "ExpiresIn": 900,
+        "TokenType": "Bearer",
+    }
+}
+
+
+@pytest.fixture
+def stubbed(monkeypatch: pytest.MonkeyPatch) -> Stubber:
+    api: Any = boto3.client(
+        "cognito-idp", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    monkeypatch.setattr(cognito, "_api", lambda: api)
+    return Stubber(api)
+
+
+def _through_the_adapter(world: World) -> World:
+    provider: Any = Cognito("us-east-1_Test", "client-of-tests")
+    world.identity = type(world.identity)(
+        provider=provider,
+        sessions=world.sessions,
+        pending=world.identity.pending,
+        lockout=world.identity.lockout,
+        recorder=world.recorder,
+        keys=world.keys,
+        now=world.clock,
+    )
+    return world
+
+
+def test_the_tokens_are_revoked_and_never_answered(world: World, stubbed: Stubber) -> None:
+    stubbed.add_response("admin_initiate_auth", ISSUED)
+    stubbed.add_response("revoke_token", {}, {"Token": "refresh-token-leaked", "ClientId": "client-of-tests"})
+    with stubbed, pytest.raises(AccessDenied) as refused:
+        sign_in(_through_the_adapter(world).identity, world.credentials(), HOME)
+    stubbed.assert_no_pending_responses()
+    assert "leaked" not in repr(refused.value)
+    (event,) = world.events
+    assert (event.action, event.success, event.risk) == (Action.SIGN_IN, False, RiskLevel.HIGH)
+    assert world.state.sessions == {}
+
+
+def test_they_are_refused_even_where_revoking_fails(world: World, stubbed: Stubber) -> None:
+    stubbed.add_response("admin_initiate_auth", ISSUED)
+    stubbed.add_client_error("revoke_token", "InternalErrorException", http_status_code=500)
+    with stubbed, pytest.raises(AccessDenied):
+        sign_in(_through_the_adapter(world).identity, world.credentials(), HOME)

@@ -1,0 +1,325 @@
+"""Fakes that keep the ports' contracts, and a small world made of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from phivault.audit.canonical import EventLine, parse
+from phivault.audit.event import AuditEvent
+from phivault.audit.recorder import Recorder
+from phivault.audit.store import RecordedEvent
+from phivault.crypto import envelope
+from phivault.crypto.element import SealContext
+from phivault.crypto.subject_key import SubjectKey
+from phivault.errors import AccessDenied, Conflict, Gone, InvalidCredentials, TooManyRequests, Unavailable
+from phivault.identity import inputs
+from phivault.identity.claims import SCOPE, TokenRules
+from phivault.identity.lockout import Failures, Lockout
+from phivault.identity.pending import PendingSignIn, PendingSignIns
+from phivault.identity.provider import Challenged, ChallengeName, Tokens, TotpSecret
+from phivault.identity.service import Identity
+from phivault.identity.session import Session, Sessions
+from phivault.identity.source import Source
+
+RULES = TokenRules("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Test", "client-of-tests")
+HOME = Source("198.51.100.7", "ExampleApp/1.0", "0199b3c2-0000-7000-8000-000000000001")
+ELSEWHERE = Source("203.0.113.99", "curl/8", "0199b3c2-0000-7000-8000-000000000002")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 1_790_000_000.25
+
+    def __call__(self) -> float:
+        return self.time
+
+
+class FakeKeys:
+    """Keeps SubjectKeys' contract in memory. ``fetched`` counts what would have been calls to the key store."""
+
+    def __init__(self) -> None:
+        self._keys: dict[tuple[str, str], SubjectKey] = {}
+        self.destroyed: set[tuple[str, str]] = set()
+        self.fetched = 0
+
+    def for_sealing(self, tenant: str, subject: str) -> SubjectKey:
+        self.fetched += 1
+        if (tenant, subject) in self.destroyed:
+            raise Gone("The key was destroyed")
+        return self._keys.setdefault((tenant, subject), SubjectKey(tenant, subject, 1, os.urandom(32)))
+
+    def for_unsealing(self, tenant: str, subject: str, version: int) -> SubjectKey:
+        return self.for_sealing(tenant, subject)
+
+
+class MemoryEvents:
+    """EventStore and EventIndex. ``down`` refuses before persisting, ``lost_answer`` fails after it."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.down = self.lost_answer = False
+
+    def put(self, key: str, body: bytes, *, deadline: float) -> None:
+        if self.down:
+            raise Unavailable("The bucket is down")
+        self.objects[key] = body
+        if self.lost_answer:
+            raise Unavailable("No answer")
+
+    def add(self, events: Sequence[RecordedEvent]) -> None:
+        pass
+
+    @property
+    def events(self) -> list[AuditEvent]:
+        lines = [parse(line) for body in self.objects.values() for line in body.splitlines()]
+        return [line.event for line in lines if isinstance(line, EventLine)]
+
+
+class MemoryState:
+    """SessionStore, PendingStore and FailureStore."""
+
+    def __init__(self, now: Clock) -> None:
+        self._now = now
+        self.sessions: dict[tuple[str, str], Session] = {}
+        self.refresh: dict[str, tuple[str, str]] = {}
+        self.pending: dict[str, PendingSignIn] = {}
+        self.failed: dict[str, tuple[Failures, int]] = {}
+        self.down = False
+
+    def open(self, session: Session) -> None:
+        self._check()
+        key = (session.user_id, session.id)
+        if key in self.sessions:
+            raise Conflict
+        self.sessions[key], self.refresh[session.refresh_hash] = session, key
+
+    def load(self, user_id: str, session_id: str) -> Session | None:
+        self._check()
+        session = self.sessions.get((user_id, session_id))
+        return session if session and session.expires > self._now() else None
+
+    def find_by_refresh(self, refresh_hash: str) -> Session | None:
+        key = self.refresh.get(refresh_hash)
+        return self.load(*key) if key else None
+
+    def rotate(self, session: Session, refresh_hash: str) -> None:
+        self._check()
+        key = (session.user_id, session.id)
+        stored = self.sessions[key]
+        if stored.ended or stored.refresh_hash != session.refresh_hash:
+            raise Conflict
+        self.sessions[key], self.refresh[refresh_hash] = replace(session, refresh_hash=refresh_hash), key
+
+    def end(self, user_id: str, session_id: str, at: int) -> None:
+        self._check()
+        session = self.sessions.get((user_id, session_id))
+        if session and not session.ended:
+            self.sessions[user_id, session_id] = replace(session, ended=at)
+
+    def save_pending(self, session_hash: str, pending: PendingSignIn) -> None:
+        self._check()
+        self.pending[session_hash] = pending
+
+    def load_pending(self, session_hash: str) -> PendingSignIn | None:
+        self._check()
+        pending = self.pending.get(session_hash)
+        return pending if pending and pending.expires > self._now() else None
+
+    def drop_pending(self, session_hash: str) -> None:
+        self._check()
+        self.pending.pop(session_hash, None)
+
+    def failures(self, account: str) -> Failures | None:
+        failures, expires = self.failed.get(account, (None, 0))
+        return failures if expires > self._now() else None
+
+    def add_failure(self, account: str, at: int, expires: int) -> None:
+        before = self.failures(account)
+        self.failed[account] = (Failures(before.count + 1 if before else 1, at), expires)
+
+    def clear_failures(self, account: str) -> None:
+        self.failed.pop(account, None)
+
+    def _check(self) -> None:
+        if self.down:
+            raise Unavailable("The table is down")
+
+
+@dataclass
+class Person:
+    email: str
+    role: str = "clinician"
+    tenant: str = "tenant-a"
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    code: str = field(default_factory=lambda: f"{secrets.randbelow(10**6):06}")
+    sub: str = field(default_factory=lambda: str(uuid.uuid4()))
+    challenge: ChallengeName = ChallengeName.SOFTWARE_TOKEN_MFA
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class FakeProvider:
+    """Keeps IdentityProvider's contract, unless told not to: ``trusting`` answers any live session for any user and
+    lets a session be used again, as a broken provider would."""
+
+    def __init__(self, now: Clock) -> None:
+        self._now = now
+        self.people: dict[str, Person] = {}
+        self.sessions: dict[str, Person] = {}
+        self.families: dict[str, tuple[Person, str, int]] = {}
+        self.spent: set[str] = set()
+        self.revoked: list[str] = []
+        self.calls = 0
+        self.trusting = self.locked = self.refusing = self.down = False
+
+    def initiate(self, email: str, password: str) -> Challenged:
+        self._check()
+        person = self.people.get(email)
+        if person is None or person.password != password:
+            raise InvalidCredentials
+        return self._challenged(person, person.challenge)
+
+    def respond(self, challenge: ChallengeName, session: str, email: str, answer: str) -> Challenged | Tokens:
+        self._check()
+        person = self.sessions.get(session)
+        if person is None or (not self.trusting and self.people.get(email) is not person):
+            raise InvalidCredentials
+        if challenge is ChallengeName.NEW_PASSWORD_REQUIRED:
+            person.password = answer
+            return self._challenged(person, ChallengeName.MFA_SETUP)
+        if challenge is ChallengeName.SELECT_MFA_TYPE:
+            return self._challenged(person, ChallengeName(answer))
+        if answer != person.code:
+            raise InvalidCredentials
+        if not self.trusting:
+            del self.sessions[session]
+        return self._tokens(person, str(uuid.uuid4()), int(self._now()))
+
+    def begin_totp(self, session: str) -> TotpSecret:
+        self._check()
+        if session not in self.sessions:
+            raise InvalidCredentials
+        following = self._challenged(self.sessions.pop(session), ChallengeName.MFA_SETUP)
+        return TotpSecret(base64.b32encode(os.urandom(20)).decode(), following.session)
+
+    def refresh(self, refresh_token: str) -> Tokens:
+        self._check()
+        if refresh_token not in self.families or (refresh_token in self.spent and not self.trusting):
+            raise InvalidCredentials
+        self.spent.add(refresh_token)
+        return self._tokens(*self.families[refresh_token])
+
+    def revoke(self, refresh_token: str) -> None:
+        self.revoked.append(refresh_token)
+
+    def _challenged(self, person: Person, challenge: ChallengeName) -> Challenged:
+        session = secrets.token_urlsafe(48)
+        self.sessions[session] = person
+        return Challenged(challenge, session, user_id=person.sub)
+
+    def _tokens(self, person: Person, origin_jti: str, auth_time: int) -> Tokens:
+        refresh_token = secrets.token_urlsafe(64)
+        self.families[refresh_token] = (person, origin_jti, auth_time)
+        claims = access_claims(self._now, sub=person.sub, origin_jti=origin_jti, auth_time=auth_time)
+        claims |= {"role": person.role, "tenant_id": person.tenant} | person.extra
+        return Tokens(unsigned(claims), unsigned({"token_use": "id"}), refresh_token, 900)
+
+    def _check(self) -> None:
+        self.calls += 1
+        if self.down:
+            raise Unavailable("The provider is down")
+        if self.locked:
+            raise TooManyRequests
+        if self.refusing:
+            raise AccessDenied
+
+
+def access_claims(now: Clock, **changes: Any) -> dict[str, Any]:
+    """Claims of an access token, as Cognito writes them."""
+    claims = {
+        "sub": str(uuid.uuid4()),
+        "iss": RULES.issuer,
+        "client_id": RULES.client_id,
+        "origin_jti": str(uuid.uuid4()),
+        "jti": str(uuid.uuid4()),
+        "token_use": "access",
+        "scope": SCOPE,
+        "auth_time": int(now()),
+        "iat": int(now()),
+        "exp": int(now()) + 900,
+        "username": "somebody",
+        "tenant_id": "tenant-a",
+        "role": "clinician",
+    }
+    return claims | changes
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    header, payload = (
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in ({"alg": "RS256"}, claims)
+    )
+    return f"{header}.{payload}.{secrets.token_urlsafe(32)}"
+
+
+def authorized(access_token: str) -> dict[str, str]:
+    """The claims as API Gateway's authorizer hands them on: all strings."""
+    payload = access_token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return {name: str(value) for name, value in claims.items()}
+
+
+class World:
+    """Everything that the verbs need, one clinician, and how to look behind the scenes."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.events_store = MemoryEvents()
+        self.state = MemoryState(self.clock)
+        self.keys: Any = FakeKeys()
+        self.provider = FakeProvider(self.clock)
+        self.recorder = Recorder(self.events_store, self.events_store, deadline_seconds=1)
+        self.sessions = Sessions(self.state, self.recorder, self.keys, RULES, now=self.clock)
+        self.identity = Identity(
+            provider=self.provider,
+            sessions=self.sessions,
+            pending=PendingSignIns(self.state),
+            lockout=Lockout(self.state, self.clock),
+            recorder=self.recorder,
+            keys=self.keys,
+            now=self.clock,
+        )
+        self.person = self.enrol(Person("clinician@example.test"))
+
+    def enrol(self, person: Person) -> Person:
+        self.provider.people[person.email] = person
+        return person
+
+    @property
+    def events(self) -> list[AuditEvent]:
+        return self.events_store.events
+
+    def credentials(self, person: Person | None = None, password: str | None = None) -> inputs.SignIn:
+        person = person or self.person
+        return inputs.SignIn(email=person.email, password=password or person.password)
+
+    def answer(self, challenged: Challenged, answer: str | None = None, email: str | None = None) -> inputs.Challenge:
+        name = "new_password" if challenged.challenge is ChallengeName.NEW_PASSWORD_REQUIRED else "code"
+        body = {
+            "challenge": challenged.challenge,
+            "session": challenged.session,
+            "email": email or self.person.email,
+            name: answer or self.person.code,
+        }
+        return inputs.Challenge(**body)
+
+    def opened(self, event: AuditEvent) -> dict[str, str]:
+        """What an auditor reads in an event's sealed person."""
+        context = SealContext(event.tenant, event.personal_subject, "Personal", event.personal_ref, 1)
+        key = self.keys.for_unsealing(event.tenant, event.personal_subject, 1)
+        return {e.name: e.value.decode() for e in envelope.unseal(key, context, base64.b64decode(event.personal))}
