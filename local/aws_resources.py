@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from phivault.adapters import access_state_table, dynamodb_audit_index
+from phivault.adapters import access_state_table, dynamodb_audit_index, dynamodb_subject_keys
 from phivault.adapters.audit_bucket import bucket_policy
 from phivault.adapters.aws import client
 
@@ -37,10 +36,6 @@ def create_resources(
     prefix: str = "phivault", *, lock_mode: LockMode = "COMPLIANCE", retention_days: int = 2192
 ) -> Resources:
     """Create everything, on the endpoints that the environment names (``LocalAws.environment``)."""
-    try:
-        subject_keys = importlib.import_module("phivault.adapters.dynamodb_subject_keys")
-    except ModuleNotFoundError:
-        subject_keys = access_state_table  # same key shape until it arrives
     bucket = create_audit_bucket(f"{prefix}-audit", lock_mode=lock_mode, retention_days=retention_days)
     index = create_table(f"{prefix}-AuditIndex", dynamodb_audit_index.TABLE)
     return Resources(
@@ -50,7 +45,7 @@ def create_resources(
         audit_index_table=f"{prefix}-AuditIndex",
         audit_index_stream_arn=index["LatestStreamArn"],
         access_state_table=create_table(f"{prefix}-AccessState", access_state_table.TABLE)["TableName"],
-        subject_keys_table=create_table(f"{prefix}-SubjectKeys", subject_keys.TABLE)["TableName"],
+        subject_keys_table=create_table(f"{prefix}-SubjectKeys", dynamodb_subject_keys.TABLE)["TableName"],
         subject_key_arn=client("kms").create_key(Description=f"{prefix} subject keys")["KeyMetadata"]["Arn"],
         alert_topic_arn=client("sns").create_topic(Name=f"{prefix}-alerts")["TopicArn"],
     )

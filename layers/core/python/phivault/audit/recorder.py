@@ -54,6 +54,10 @@ def _utc() -> datetime:
 class Recorder:
     """One per process, shared by its threads. ``deadline_seconds`` bounds every append."""
 
+    _turn: threading.Lock
+    _writer: Writer | None
+    _acknowledged: Writer | None
+
     def __init__(
         self, store: EventStore, index: EventIndex, *, deadline_seconds: float, now: Callable[[], datetime] = _utc
     ) -> None:
@@ -110,8 +114,8 @@ class Recorder:
     def _start_afresh(self) -> None:
         # In a fork's child too: the parent goes on with its chain, and another thread may have held the turn.
         self._turn = threading.Lock()
-        self._writer: Writer | None = None
-        self._acknowledged: Writer | None = None
+        self._writer = None
+        self._acknowledged = None
 
 
 def next_batch(writer: Writer, events: Sequence[AuditEvent], now: datetime) -> Batch:

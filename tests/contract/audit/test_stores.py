@@ -1,0 +1,89 @@
+"""S3 and DynamoDB keep what the recorder's and the search's ports promise."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from phivault.adapters.aws import client
+from phivault.adapters.dynamodb_audit_index import TABLE, DynamoDbAuditIndex
+from phivault.adapters.s3_events import S3Events
+from phivault.audit.canonical import EventLine, Link, encode, parse
+from phivault.audit.event import RiskLevel
+from phivault.audit.query import search
+from phivault.audit.store import RecordedEvent
+from phivault.errors import Conflict, Unavailable
+from tests.support.audit import an_event
+
+
+def soon() -> float:
+    return time.monotonic() + 2
+
+
+def recorded(**changes) -> RecordedEvent:
+    line = encode(EventLine(an_event(**changes), Link(writer="a" * 32, sequence=1, prev="0" * 64)))
+    return RecordedEvent(line, "ev/x.json", 1)
+
+
+def test_the_same_bytes_again_are_our_own_earlier_attempt(store, bucket):
+    for _ in range(2):
+        store.put("ev/k", b"bytes\n", deadline=soon())
+    versions = client("s3").list_object_versions(Bucket=bucket)["Versions"]
+    assert len(versions) == 1
+
+
+def test_other_bytes_under_the_key_are_a_conflict_and_change_nothing(store, bucket):
+    store.put("ev/k", b"first\n", deadline=soon())
+    with pytest.raises(Conflict) as caught:
+        store.put("ev/k", b"other\n", deadline=soon())
+    assert "ev/k" not in str(caught.value)
+    assert client("s3").get_object(Bucket=bucket, Key="ev/k")["Body"].read() == b"first\n"
+
+
+def test_a_missing_bucket_is_unavailable_at_once(aws_endpoints):
+    started = time.monotonic()
+    with pytest.raises(Unavailable):
+        S3Events("no-such-bucket", lock_mode="COMPLIANCE", retention_days=1).put("k", b"x", deadline=soon())
+    assert time.monotonic() - started < 1
+
+
+def test_adding_twice_is_adding_once(index):
+    row = recorded()
+    index.add([row])
+    index.add([row])
+    assert len(search(index, "north", patient="patient-1").found) == 1
+
+
+def test_a_batch_beyond_dynamodbs_limit_is_added_whole(index):
+    rows = [recorded(timestamp=f"2026-03-04T05:06:07.{number:03d}Z") for number in range(60)]
+    index.add(rows)
+    first = search(index, "north", user="user-1", until="2026-03-05T00:00:00Z", limit=50)
+    second = search(index, "north", user="user-1", until="2026-03-05T00:00:00Z", limit=50, cursor=first.cursor)
+    stamps = [found.entry.event.timestamp for found in first.found + second.found]
+    assert stamps == sorted(stamps, reverse=True)
+    assert len(stamps) == 60
+
+
+@pytest.mark.parametrize("filters", [{}, {"patient": "p1"}, {"user": "u1"}, {"risk": "HIGH"}])
+def test_every_partition_stays_within_its_tenant_and_its_filter(index, filters):
+    matching = {"patient": "p1", "user_id": "u1", "risk": RiskLevel.HIGH}
+    rows = [recorded(**matching) for _ in range(8)]
+    index.add([*rows, recorded(**matching, tenant="south"), recorded(patient="p2", user_id="u2", tenant="south")])
+    index.add([recorded(patient="p2", user_id="u2")] if filters else [])
+    found = search(index, "north", since="2026-03-04T00:00:00Z", until="2026-03-05T00:00:00Z", **filters).found
+    assert {each.entry.event.id for each in found} == {parse(row.line).event.id for row in rows}
+
+
+def test_keys_and_streams_name_no_patient(new_table, aws_endpoints):
+    table = new_table(TABLE)
+    DynamoDbAuditIndex(table).add([recorded(patient="patient-77")])
+    (item,) = client("dynamodb").scan(TableName=table)["Items"]
+    assert all("patient-77" not in value["S"] for name, value in item.items() if name.startswith("by_"))
+
+
+def test_a_missing_table_is_unavailable(aws_endpoints):
+    with pytest.raises(Unavailable, match="ResourceNotFoundException"):
+        DynamoDbAuditIndex("no-such-table").add([recorded()])
+    with pytest.raises(Unavailable, match="ResourceNotFoundException"):
+        search(DynamoDbAuditIndex("no-such-table"), "north")
