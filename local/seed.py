@@ -1,0 +1,223 @@
+"""The demo: two tenants, a user per role, generated patients, everything through the product's own faces.
+
+Users are made as an administrator makes them in Cognito; they enrol their authenticator apps through the API, and
+the clinician imports the patients through it. All of it is marked as test data.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pyotp
+
+from local.stack import Say, Stack
+
+TOTP_STEP = 30
+SYMBOLS = "!#%*+-=?@_"
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """``seed`` makes the generated patients differ between tenants."""
+
+    name: str
+    roles: tuple[str, ...]
+    patients: int
+    seed: int
+
+
+TENANTS = (
+    Tenant(
+        "tenant-a",
+        (
+            "clinician",
+            "care_coordinator",
+            "researcher",
+            "tenant_admin",
+            "privacy_officer",
+            "security_officer",
+            "auditor",
+            "patient",
+        ),
+        25,
+        42,
+    ),
+    Tenant("tenant-b", ("clinician", "tenant_admin", "auditor", "patient"), 3, 7),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    email: str
+    password: str = field(repr=False)
+    phone_number: str = field(repr=False)
+    totp_secret: str = field(repr=False)
+    patient_id: str | None = None
+
+
+@dataclass(slots=True)
+class Seeded:
+    """What ``demo.json`` tells of a tenant. ``patients`` are bare FHIR ids."""
+
+    users: dict[str, User]
+    patients: list[str]
+
+    def document(self) -> dict[str, Any]:
+        users = {
+            role: {name: value for name, value in asdict(user).items() if value is not None}
+            for role, user in self.users.items()
+        }
+        return {"users": users, "patients": self.patients}
+
+
+class Seeder:
+    def __init__(self, stack: Stack, say: Say) -> None:
+        self._stack, self._say = stack, say
+        self._cognito = boto3.client("cognito-idp", endpoint_url=stack.user_pool.endpoint)
+        self._api = httpx.Client(base_url=f"{stack.base_url}/v1", timeout=30)
+        self._phones = iter(range(100, 200))
+
+    def seed(self) -> dict[str, Seeded]:
+        return {tenant.name: self._tenant(tenant) for tenant in TENANTS}
+
+    def _tenant(self, tenant: Tenant) -> Seeded:
+        self._say(f"enrolling {len(tenant.roles)} users of {tenant.name}")
+        seeded = Seeded({}, [])
+        for role in tenant.roles:
+            if role != "patient":
+                seeded.users[role], token = self._user(tenant.name, role)
+            if role == "clinician":
+                importer = token
+        for number, bundle in enumerate(bundles(self._stack.workspace.folder, tenant), 1):
+            seeded.patients.append(self._import(importer, bundle))
+            if number % 5 == 0 or number == tenant.patients:
+                self._say(f"imported {number} of {tenant.patients} generated patients into {tenant.name}")
+        if "patient" in tenant.roles:
+            seeded.users["patient"], _ = self._user(tenant.name, "patient", seeded.patients[0])
+        return seeded
+
+    def _user(self, tenant: str, role: str, patient_id: str | None = None) -> tuple[User, str]:
+        """A user with an enrolled app, and the access token of that first sign-in."""
+        email, password = f"{role.replace('_', '-')}@{tenant}.example", _password()
+        self._create(email, password, tenant, role, patient_id)
+        secret, token = self._enrol(email, password)
+        phone = f"+1202555{next(self._phones):04d}"
+        pool = self._stack.user_pool.id
+        self._cognito.admin_update_user_attributes(
+            UserPoolId=pool,
+            Username=email,
+            UserAttributes=_attributes(phone_number=phone, phone_number_verified="true"),
+        )
+        self._cognito.admin_set_user_mfa_preference(
+            UserPoolId=pool,
+            Username=email,
+            SMSMfaSettings={"Enabled": True, "PreferredMfa": False},
+            SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True},
+        )
+        return User(email, password, phone, secret, patient_id), token
+
+    def _create(self, email: str, password: str, tenant: str, role: str, patient_id: str | None) -> None:
+        pool = self._stack.user_pool.id
+        attributes = {"email": email, "email_verified": "true", "custom:tenant_id": tenant, "custom:role": role}
+        if patient_id is not None:
+            attributes["custom:patient_id"] = patient_id
+        self._cognito.admin_create_user(
+            UserPoolId=pool, Username=email, UserAttributes=_attributes(**attributes), MessageAction="SUPPRESS"
+        )
+        self._cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=password, Permanent=True)
+
+    def _enrol(self, email: str, password: str) -> tuple[str, str]:
+        first = self._post("auth/sign-in", {"email": email, "password": password})
+        setup = self._post("auth/mfa/totp", {"session": first["session"]})
+        # The step before this one: it counts once, and the current one stays usable for whoever signs in now.
+        code = pyotp.TOTP(setup["secret"]).at(int(time.time()) - TOTP_STEP)
+        answer = {"challenge": "MFA_SETUP", "session": setup["session"], "email": email, "code": code}
+        tokens = self._post("auth/challenge", answer)
+        return setup["secret"], tokens["access_token"]
+
+    def _import(self, token: str, bundle: bytes) -> str:
+        """The new patient's id."""
+        answer = self._api.post(
+            "/fhir",
+            content=bundle,
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/fhir+json"},
+        )
+        if answer.status_code != 200:
+            raise RuntimeError(f"The import answered {answer.status_code}: {answer.text}")
+        locations = [entry["response"]["location"] for entry in answer.json()["entry"]]
+        patient: str = next(location.split("/")[1] for location in locations if location.startswith("Patient/"))
+        return patient
+
+    def _post(self, path: str, body: dict[str, str]) -> dict[str, Any]:
+        answer = self._api.post(f"/{path}", json=body)
+        while answer.status_code == 429:
+            time.sleep(int(answer.headers["Retry-After"]))
+            answer = self._api.post(f"/{path}", json=body)
+        if answer.status_code != 200:
+            raise RuntimeError(f"{path} answered {answer.status_code}: {answer.text}")
+        document: dict[str, Any] = answer.json()
+        return document
+
+
+def bundles(folder: Path, tenant: Tenant) -> Iterator[bytes]:
+    """Generated US Core transaction bundles, one patient each, the same for the same seed."""
+    out = folder / "bundles" / tenant.name
+    command = [sys.executable, "-m", "carebundle.cli", "generate", "--profile", "mixed", "--sex", "mixed"]
+    command += ["--count", str(tenant.patients), "--seed", str(tenant.seed), "--out", str(out)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    for path in sorted(out.glob("*.json")):
+        yield path.read_bytes()
+        path.unlink()  # nothing that was imported stays readable on disk
+
+
+def _attributes(**values: str) -> list[Any]:
+    return [{"Name": name, "Value": value} for name, value in values.items()]
+
+
+def _password() -> str:
+    """20 random characters of all four kinds."""
+    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, SYMBOLS)
+    chosen = [secrets.choice(kind) for kind in kinds]
+    chosen += [secrets.choice("".join(kinds)) for _ in range(16)]
+    secrets.SystemRandom().shuffle(chosen)
+    return "".join(chosen)
+
+
+def write_demo(stack: Stack, tenants: dict[str, Seeded]) -> Path:
+    """``demo.json``: written last and readable by its owner alone."""
+    document = {
+        "base_url": stack.base_url,
+        "outbox_url": f"{stack.base_url}/_local/outbox",
+        "region": stack.aws.region,
+        "aws_endpoint_url": stack.aws.endpoint_url,
+        "aws_endpoint_url_s3": stack.aws.s3_endpoint_url,
+        "aws_access_key_id": stack.aws.access_key_id,
+        "aws_secret_access_key": stack.aws.secret_access_key,
+        "cognito": {
+            "endpoint_url": stack.user_pool.endpoint,
+            "user_pool_id": stack.user_pool.id,
+            "client_id": stack.user_pool.client_id,
+        },
+        "audit_bucket": stack.resources.audit_bucket,
+        "audit_head_bucket": None,
+        "audit_index_table": stack.resources.audit_index_table,
+        "log_vkey": None,
+        "witness_vkey": None,
+        "postgres_dsn": stack.postgres.app_dsn,
+        "tenants": {name: seeded.document() for name, seeded in tenants.items()},
+    }
+    path, draft = stack.workspace.folder / "demo.json", stack.workspace.folder / "demo.json.new"
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(document, indent=2))
+    return draft.rename(path)
