@@ -11,7 +11,7 @@ from tests.unit.identity.fakes import HOME, World
 
 
 def _answers(world: World, email: str, times: int) -> list[tuple[object, ...]]:
-    answers = []
+    answers: list[tuple[object, ...]] = []
     for _ in range(times):
         with pytest.raises(PhivaultError) as refused:
             sign_in(world.identity, inputs.SignIn(email=email, password="wrong"), HOME)

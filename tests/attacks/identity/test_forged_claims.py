@@ -48,6 +48,10 @@ BENT: dict[str, dict[str, Any]] = {
     "signed in tomorrow": {"auth_time": "99999999999"},
 }
 
+NAMES = {name for claims in BENT.values() for name in claims} | {"patient_id"}
+# All that is ever said: which claim, never what it held.
+TEXTS = {f"Sign in again: {name} is not acceptable" for name in NAMES} | {"Sign in again: no live session"}
+
 
 @pytest.mark.parametrize("name", BENT)
 def test_bent(world: World, tokens: Tokens, name: str) -> None:
@@ -55,8 +59,7 @@ def test_bent(world: World, tokens: Tokens, name: str) -> None:
         world.sessions.authenticate(authorized(tokens.access_token) | BENT[name], HOME)
     event = world.events[-1]
     assert (event.action, event.success) == (Action.SESSION_REFUSED, False)
-    for value in BENT[name].values():
-        assert len(str(value)) < 4 or str(value) not in refused.value.detail
+    assert refused.value.detail in TEXTS
 
 
 def test_a_later_sign_in_time_buys_no_freshness(world: World, tokens: Tokens) -> None:

@@ -54,7 +54,7 @@ def test_of_two_at_once_neither_keeps_a_live_session(world: World, tokens: Token
         raced.append(_refresh(world, tokens.refresh_token))
         rotate(*arguments)  # type: ignore[arg-type]  # passed through
 
-    world.state.rotate = another_was_first  # type: ignore[method-assign]  # an interleaving, made to happen
+    world.state.rotate = another_was_first  # type: ignore[method-assign, assignment]  # an interleaving, made to happen
     with pytest.raises(Unauthenticated):
         _refresh(world, tokens.refresh_token)
     assert world.events[-1].action is Action.TOKEN_REUSE

@@ -17,8 +17,8 @@ from phivault.audit.recorder import Recorder
 from phivault.audit.store import RecordedEvent
 from phivault.crypto import envelope
 from phivault.crypto.element import SealContext
-from phivault.crypto.subject_key import SubjectKey
-from phivault.errors import AccessDenied, Conflict, Gone, InvalidCredentials, TooManyRequests, Unavailable
+from phivault.crypto.subject_keys import StoredKey, SubjectKeys
+from phivault.errors import AccessDenied, Conflict, InvalidCredentials, TooManyRequests, Unavailable
 from phivault.identity import inputs
 from phivault.identity.claims import SCOPE, TokenRules
 from phivault.identity.lockout import Failures, Lockout
@@ -41,22 +41,32 @@ class Clock:
         return self.time
 
 
-class FakeKeys:
-    """Keeps SubjectKeys' contract in memory. ``fetched`` counts what would have been calls to the key store."""
+class MemoryKeys:
+    """SubjectKeyStore and KeyWrapper. ``calls`` counts what would be calls of KMS."""
 
     def __init__(self) -> None:
-        self._keys: dict[tuple[str, str], SubjectKey] = {}
-        self.destroyed: set[tuple[str, str]] = set()
-        self.fetched = 0
+        self._rows: dict[tuple[str, str], StoredKey] = {}
+        self.calls = 0
 
-    def for_sealing(self, tenant: str, subject: str) -> SubjectKey:
-        self.fetched += 1
-        if (tenant, subject) in self.destroyed:
-            raise Gone("The key was destroyed")
-        return self._keys.setdefault((tenant, subject), SubjectKey(tenant, subject, 1, os.urandom(32)))
+    def destroy(self, tenant: str, subject: str) -> None:
+        self._rows[tenant, subject] = StoredKey(1, None)
 
-    def for_unsealing(self, tenant: str, subject: str, version: int) -> SubjectKey:
-        return self.for_sealing(tenant, subject)
+    def newest(self, tenant: str, subject: str) -> StoredKey | None:
+        return self._rows.get((tenant, subject))
+
+    def read(self, tenant: str, subject: str, version: int) -> StoredKey | None:
+        return self.newest(tenant, subject) if version == 1 else None
+
+    def create(self, tenant: str, subject: str, version: int, wrapped: bytes) -> bool:
+        return self._rows.setdefault((tenant, subject), StoredKey(version, wrapped)).wrapped == wrapped
+
+    def wrap(self, tenant: str, subject: str, material: bytes) -> bytes:
+        self.calls += 1
+        return material
+
+    def unwrap(self, tenant: str, subject: str, wrapped: bytes) -> bytes:
+        self.calls += 1
+        return wrapped
 
 
 class MemoryEvents:
@@ -281,7 +291,8 @@ class World:
         self.clock = Clock()
         self.events_store = MemoryEvents()
         self.state = MemoryState(self.clock)
-        self.keys: Any = FakeKeys()
+        self.key_store = MemoryKeys()
+        self.keys = SubjectKeys(self.key_store, self.key_store, now=self.clock)
         self.provider = FakeProvider(self.clock)
         self.recorder = Recorder(self.events_store, self.events_store, deadline_seconds=1)
         self.sessions = Sessions(self.state, self.recorder, self.keys, RULES, now=self.clock)
@@ -310,7 +321,7 @@ class World:
 
     def answer(self, challenged: Challenged, answer: str | None = None, email: str | None = None) -> inputs.Challenge:
         name = "new_password" if challenged.challenge is ChallengeName.NEW_PASSWORD_REQUIRED else "code"
-        body = {
+        body: dict[str, Any] = {
             "challenge": challenged.challenge,
             "session": challenged.session,
             "email": email or self.person.email,

@@ -94,7 +94,7 @@ def test_tokens_are_revoked_when_the_session_cannot_be_kept(world: World) -> Non
         world.state.down = True
         return answer
 
-    world.provider.respond = then_down  # type: ignore[method-assign]  # the table fails between answer and row
+    world.provider.respond = then_down  # type: ignore[method-assign, assignment]  # the table fails between answer and row
     with pytest.raises(Unavailable):
         challenge(world.identity, world.answer(challenged), HOME)
     assert world.provider.revoked == list(world.provider.families)

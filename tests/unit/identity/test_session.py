@@ -16,10 +16,11 @@ from tests.unit.identity.fakes import ELSEWHERE, HOME, World, access_claims, aut
 
 
 def test_a_request_from_home_fetches_no_key_and_seals_nothing(world: World, tokens: Tokens) -> None:
-    fetched = world.keys.fetched
+    world.clock.time += 600  # every key has left the cache
+    calls = world.key_store.calls
     principal = world.sessions.authenticate(authorized(tokens.access_token), HOME)
     (session,) = world.state.sessions.values()
-    assert world.keys.fetched == fetched
+    assert world.key_store.calls == calls
     assert principal.personal == session.personal
     assert (principal.tenant, principal.session_id, principal.source_ip) == ("tenant-a", session.id, HOME.ip)
 
@@ -93,7 +94,8 @@ def test_a_refusal_that_cannot_be_recorded_is_unavailable(world: World) -> None:
 
 
 def test_an_erased_user_is_refused_and_nothing_is_sealed_under_their_name(world: World, tokens: Tokens) -> None:
-    world.keys.destroyed.add(("tenant-a", personal.user_subject(world.person.sub)))
+    world.key_store.destroy("tenant-a", personal.user_subject(world.person.sub))
+    world.clock.time += 301  # the time after which erasure is effective everywhere
     with pytest.raises(Unauthenticated):
         world.sessions.authenticate(authorized(tokens.access_token), ELSEWHERE)
     assert (world.events[-1].user_id, world.events[-1].personal) == (world.person.sub, "")

@@ -18,7 +18,7 @@ from phivault.access.roles import Role
 from phivault.errors import Unauthenticated, Unavailable
 
 SCOPE = "phivault/api"
-OPAQUE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,127}")
+OPAQUE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}")
 TENANT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")  # never "-", which stands for no tenant
 PATIENT_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")  # FHIR R4 datatype id
 SECONDS = re.compile(r"[0-9]{1,12}")
