@@ -1,0 +1,171 @@
+"""De-identified forms of a resource, made when it is written (45 CFR 164.514(b)(2), Safe Harbor).
+
+They are sealed beside the elements that they come from, so that a de-identified read never unseals an identifier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Final
+
+from phivault.phi.places import addresses
+from phivault.phi.raw_json import Value, encode, parse
+from phivault.phi.reduce import (
+    Reducer,
+    code,
+    codes,
+    coding,
+    components,
+    concept,
+    concepts,
+    flag,
+    period,
+    presence,
+    quantity,
+    year,
+)
+
+REDUCERS: Final[dict[str, dict[str, Reducer]]] = {
+    "Patient": {
+        "gender": code,
+        "birthDate": year,
+        "address": addresses,
+        "deceasedBoolean": flag,
+        "deceasedDateTime": presence,
+    },
+    "Encounter": {
+        "status": code,
+        "class": coding,
+        "type": concepts,
+        "serviceType": concept,
+        "priority": concept,
+        "reasonCode": concepts,
+        "period": period,
+    },
+    "Condition": {
+        "clinicalStatus": concept,
+        "verificationStatus": concept,
+        "category": concepts,
+        "severity": concept,
+        "code": concept,
+        "bodySite": concepts,
+        "onsetDateTime": year,
+        "onsetPeriod": period,
+        "abatementDateTime": year,
+        "abatementPeriod": period,
+        "recordedDate": year,
+    },
+    "Observation": {
+        "status": code,
+        "category": concepts,
+        "code": concept,
+        "effectiveDateTime": year,
+        "effectivePeriod": period,
+        "valueQuantity": quantity,
+        "valueCodeableConcept": concept,
+        "dataAbsentReason": concept,
+        "interpretation": concepts,
+        "bodySite": concept,
+        "method": concept,
+        "component": components,
+    },
+    "DiagnosticReport": {
+        "status": code,
+        "category": concepts,
+        "code": concept,
+        "effectiveDateTime": year,
+        "effectivePeriod": period,
+        "conclusionCode": concepts,
+    },
+    "MedicationRequest": {
+        "status": code,
+        "statusReason": concept,
+        "intent": code,
+        "category": concepts,
+        "priority": code,
+        "medicationCodeableConcept": concept,
+        "authoredOn": year,
+        "reasonCode": concepts,
+        "courseOfTherapyType": concept,
+    },
+    "AllergyIntolerance": {
+        "clinicalStatus": concept,
+        "verificationStatus": concept,
+        "type": code,
+        "category": codes,
+        "criticality": code,
+        "code": concept,
+        "onsetDateTime": year,
+        "onsetPeriod": period,
+        "recordedDate": year,
+        "lastOccurrence": year,
+    },
+    "Procedure": {
+        "status": code,
+        "statusReason": concept,
+        "category": concept,
+        "code": concept,
+        "performedDateTime": year,
+        "performedPeriod": period,
+        "reasonCode": concepts,
+        "bodySite": concepts,
+        "outcome": concept,
+        "complication": concepts,
+    },
+    "Immunization": {
+        "status": code,
+        "statusReason": concept,
+        "vaccineCode": concept,
+        "occurrenceDateTime": year,
+        "recorded": year,
+        "site": concept,
+        "route": concept,
+        "doseQuantity": quantity,
+        "reasonCode": concepts,
+    },
+}
+"""What is kept of which member, by type. A type that isn't here has no de-identified form."""
+
+_KEPT_AS = {"deceasedDateTime": "deceasedBoolean"}
+_DATES = frozenset(name for rules in REDUCERS.values() for name, rule in rules.items() if rule in (year, period))
+_MASKED = encode(
+    {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}]}
+)
+
+
+def generalise(resource_type: str, members: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The de-identified forms of a resource's top-level members (raw JSON text), by the name of the FHIR member that
+    each stands for. Numbers stay as written. What can't be reduced, odd shapes included, is left out."""
+    reduced = {}
+    for name, reducer in REDUCERS.get(resource_type, {}).items():
+        kept = reducer(parse(members[name])) if name in members else None
+        if kept is not None:
+            reduced[_KEPT_AS.get(name, name)] = encode(kept)
+    return reduced
+
+
+def present(members: Mapping[str, bytes], today: date) -> dict[str, bytes]:
+    """FHIR members for a reader who holds only these forms, ``members`` being what ``generalise`` gave.
+
+    A year tells an age over 89 once it lies 90 years back (164.514(b)(2)(i)(C)), which time alone brings about: such
+    a year is left out on the day it is read, and the absent birth date says ``masked``.
+    """
+    shown = {}
+    for name, text in members.items():
+        kept = _recent(parse(text), today.year - 89) if name in _DATES else None
+        if name not in _DATES:
+            shown[name] = text
+        elif kept is not None:
+            shown[name] = encode(kept)
+        elif name == "birthDate":
+            shown["_birthDate"] = _MASKED
+    return shown
+
+
+def _recent(value: Value, earliest: int) -> Value:
+    """A year, or a period's years, from ``earliest`` on."""
+    if isinstance(value, dict):
+        return {name: part for name, part in value.items() if _recent(part, earliest) is not None} or None
+    found = year(value)
+    return found if isinstance(found, str) and int(found) >= earliest else None
