@@ -20,6 +20,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from joserfc import jwt
 from joserfc.jwk import KeySet
+
 from local.cognito.app import create
 from local.cognito.pool import Pool
 from local.outbox import Outbox

@@ -7,9 +7,9 @@ import time
 import httpx
 import pyotp
 import pytest
+
 from local.cognito.pool import Pool
 from local.cognito.tokens import Tokens
-
 from tests.local.cognito.harness import Cognito, refused
 
 
