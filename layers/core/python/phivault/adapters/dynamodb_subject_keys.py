@@ -1,21 +1,18 @@
 """Wrapped subject keys in the DynamoDB table SubjectKeys.
 
-One item per key: ``pk`` = ``T#<tenant>#<subject>``, ``sk`` = version, ``wrapped``. Destroying a key removes
-``wrapped`` and leaves the item as its tombstone. DynamoDB actions: GetItem, Query and PutItem on the table.
+One item per key: ``pk`` = ``T#<tenant>#<subject>``, ``sk`` = version, ``wrapped_key``. Destroying a key removes
+``wrapped_key`` and leaves the item as its tombstone. DynamoDB actions: GetItem, Query and PutItem on the table.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from phivault.adapters.aws import translated
+from phivault.adapters.aws import client, translated
 from phivault.crypto.subject_keys import StoredKey
 from phivault.errors import IntegrityError
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 TABLE: dict[str, Any] = {
     "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
@@ -30,13 +27,12 @@ TABLE: dict[str, Any] = {
 class DynamoDbSubjectKeys:
     """Fills phivault.crypto.subject_keys.SubjectKeyStore."""
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
-        self._dynamodb = dynamodb
+    def __init__(self, table: str) -> None:
         self._table = table
 
     def newest(self, tenant: str, subject: str) -> StoredKey | None:
         with translated("DynamoDB"):
-            items = self._dynamodb.query(
+            items = client("dynamodb").query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk",
                 ExpressionAttributeValues={":pk": {"S": _partition(tenant, subject)}},
@@ -48,7 +44,7 @@ class DynamoDbSubjectKeys:
 
     def read(self, tenant: str, subject: str, version: int) -> StoredKey | None:
         with translated("DynamoDB"):
-            answer = self._dynamodb.get_item(
+            answer = client("dynamodb").get_item(
                 TableName=self._table, Key=_key(tenant, subject, version), ConsistentRead=True
             )
         return _stored(answer["Item"]) if "Item" in answer else None
@@ -56,9 +52,9 @@ class DynamoDbSubjectKeys:
     def create(self, tenant: str, subject: str, version: int, wrapped: bytes) -> bool:
         try:
             with translated("DynamoDB", "ConditionalCheckFailedException"):
-                self._dynamodb.put_item(
+                client("dynamodb").put_item(
                     TableName=self._table,
-                    Item={**_key(tenant, subject, version), "wrapped": {"B": wrapped}},
+                    Item={**_key(tenant, subject, version), "wrapped_key": {"B": wrapped}},
                     ConditionExpression="attribute_not_exists(pk)",
                 )
         except ClientError:
@@ -77,7 +73,7 @@ def _key(tenant: str, subject: str, version: int) -> dict[str, Any]:
 
 def _stored(item: Any) -> StoredKey:
     try:
-        wrapped = item["wrapped"]["B"] if "wrapped" in item else None
+        wrapped = item["wrapped_key"]["B"] if "wrapped_key" in item else None
         return StoredKey(int(item["sk"]["N"]), wrapped)
     except (KeyError, TypeError, ValueError):
         raise IntegrityError("A row of the subject keys is not valid") from None
