@@ -196,3 +196,11 @@ def purpose(event: APIGatewayProxyEvent, who: Principal) -> Purpose:
 def optional_body(event: APIGatewayProxyEvent) -> bytes:
     """The request's body where there is one, else nothing."""
     return body(event) if event.body else b""
+
+
+def parameters(event: APIGatewayProxyEvent) -> dict[str, str]:
+    """The query's parameters. Raises InvalidInput where one is repeated: which of them counts would be a guess."""
+    given = event.multi_value_query_string_parameters or {}
+    if any(len(values) > 1 for values in given.values()):
+        raise InvalidInput("A parameter is repeated")
+    return {name: values[0] for name, values in given.items()}

@@ -1,0 +1,149 @@
+"""The OpenAPI 3.1 document, merged from the functions: ``make openapi`` writes it where functions/pages serves it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools.event_handler.openapi import OpenAPIMerge
+from pydantic import BaseModel
+
+from functions.table import TABLE
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "functions" / "pages" / "openapi.json"
+PROBLEM = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "description": "urn:uuid of the log entry, on every 5xx"},
+    },
+    "required": ["type", "title", "status"],
+}
+STATUSES = {
+    "400": "The request is not valid",
+    "401": "Sign-in required, or wrong password or code",
+    "403": "Not permitted, or no purpose of use",
+    "404": "Absent, or another tenant's",
+    "405": "The method is not allowed here",
+    "409": "The resource changed meanwhile",
+    "410": "The resource was deleted",
+    "412": "If-Match is stale",
+    "413": "The body is too large",
+    "415": "The content type is not supported",
+    "422": "The request breaks a rule",
+    "429": "Too many requests; see Retry-After",
+    "500": "Internal error; instance is found in the log",
+    "503": "A dependency is down, nothing was released; see Retry-After",
+}
+
+
+def build() -> dict[str, Any]:
+    """The merged document, completed with bodies, errors, headers and security."""
+    os.environ.setdefault("PHIVAULT_PROFILE", "local")
+    document = _merged()
+    operations = _operations()
+    public = {(route.method, route.path): route.public for function in TABLE for route in function.routes}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            key = (method.upper(), path)
+            _complete(operation, path, operations[key], public[key])
+    document["components"] = _components(operations)
+    return document
+
+
+def _merged() -> dict[str, Any]:
+    merge = OpenAPIMerge(title="phivault", version="1", openapi_version="3.1.0", on_conflict="error")
+    for function in TABLE:
+        if function.routes:
+            merge.add_file(ROOT / "functions" / function.name / "handler.py", resolver_name="app")
+    document: dict[str, Any] = merge.get_openapi_schema()
+    plain: dict[str, Any] = json.loads(json.dumps(document, default=str))
+    return plain
+
+
+def _operations() -> dict[tuple[str, str], Any]:
+    from phivault import web
+
+    for function in TABLE:
+        if function.routes:
+            importlib.import_module(f"functions.{function.name}.handler")
+    return web.OPERATIONS
+
+
+def _complete(operation: dict[str, Any], path: str, about: Any, public: bool) -> None:
+    fhir = path.startswith("/v1/fhir")
+    content = {"application/fhir+json" if fhir else "application/json": {"schema": {"type": "object"}}}
+    success = {"200": {"description": "Done", "content": content}}
+    if path == "/v1/auth/sign-out" or operation["operationId"].startswith("delete"):
+        success = {"204": {"description": "Done"}}
+    if fhir and operation["operationId"] == "post-v1-fhir-type":
+        success = {"201": {"description": "Created", "content": content}}
+    refused = "OperationOutcome" if fhir else "Problem"
+    operation["responses"] = success | {
+        status: {"$ref": f"#/components/responses/{refused}{status}"} for status in _possible(fhir)
+    }
+    operation["security"] = [] if public else [{"accessToken": ["phivault/api"]}]
+    operation["parameters"] = _parameters(path, about, fhir and not public)
+    if about.body is not None:
+        operation["requestBody"] = {"required": True, "content": _body(about.body)}
+
+
+def _possible(fhir: bool) -> list[str]:
+    left_out = set() if fhir else {"409", "410", "412", "422"}
+    return [status for status in STATUSES if status not in left_out]
+
+
+def _body(body: type[BaseModel] | str) -> dict[str, Any]:
+    if isinstance(body, str):
+        return {body: {"schema": {"type": "object", "required": ["resourceType"]}}}
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}}
+
+
+def _parameters(path: str, about: Any, releases: bool) -> list[dict[str, Any]]:
+    named = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
+    found = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in named]
+    found += [{"name": name, "in": "query", "schema": {"type": "string"}} for name in about.parameters]
+    headers = ["X-Purpose-Of-Use"] if releases else []
+    headers += ["Idempotency-Key"] if releases and about.body else []
+    headers += ["If-Match"] if releases and path.endswith("{id}") and "fhir.read" not in about.audit else []
+    return found + [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers]
+
+
+def _components(operations: dict[tuple[str, str], Any]) -> dict[str, Any]:
+    models = {about.body.__name__: about.body for about in operations.values() if isinstance(about.body, type)}
+    responses = {}
+    for status, text in STATUSES.items():
+        problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        outcome = {"application/fhir+json": {"schema": {"$ref": "#/components/schemas/OperationOutcome"}}}
+        responses[f"Problem{status}"] = {"description": text, "content": problem}
+        responses[f"OperationOutcome{status}"] = {"description": text, "content": outcome}
+    schemas: dict[str, Any] = {name: _schema(model) for name, model in models.items()}
+    outcome_schema = {"type": "object", "properties": {"resourceType": {"const": "OperationOutcome"}}}
+    schemas |= {"Problem": PROBLEM, "OperationOutcome": outcome_schema}
+    token = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    return {"schemas": schemas, "responses": responses, "securitySchemes": {"accessToken": token}}
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    text = json.dumps(schema)
+    for name, definition in definitions.items():
+        text = text.replace(json.dumps({"$ref": f"#/$defs/{name}"}), json.dumps(definition))
+    inlined: dict[str, Any] = json.loads(text)
+    return inlined
+
+
+def main() -> None:
+    TARGET.write_text(json.dumps(build(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
