@@ -7,48 +7,18 @@ of another shape than its element's gives None: validation is done elsewhere.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable
 from decimal import Decimal
+from importlib.resources import files
 
 from phivault.phi.raw_json import Number, Value
 
 type Reducer = Callable[[Value], Value]
 
-# Values of FHIR's required bindings. Anything else in a code element could be free text.
-_CODES = frozenset(
-    (
-        "male female other unknown "
-        "registered partial preliminary final amended corrected appended cancelled entered-in-error "
-        "active on-hold completed stopped draft revoked "
-        "proposal plan directive order original-order reflex-order filler-order instance-order option "
-        "routine urgent asap stat "
-        "planned arrived triaged in-progress onleave finished "
-        "preparation not-done "
-        "allergy intolerance food medication environment biologic low high unable-to-assess"
-    ).split()
-)
-
-# Terminologies that anyone can look a code up in. Not all of http://hl7.org/fhir/: its sid/us-ssn names persons.
-_PUBLIC_SYSTEMS = frozenset(
-    {
-        "http://loinc.org",
-        "http://snomed.info/sct",
-        "http://unitsofmeasure.org",
-        "http://www.nlm.nih.gov/research/umls/rxnorm",
-        "http://www.ama-assn.org/go/cpt",
-        "http://www.cms.gov/Medicare/Coding/ICD10",
-        "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
-        "http://hl7.org/fhir/sid/cvx",
-        "http://hl7.org/fhir/sid/mvx",
-        "http://hl7.org/fhir/sid/ndc",
-        "http://hl7.org/fhir/sid/icd-9-cm",
-        "http://hl7.org/fhir/sid/icd-10",
-        "http://hl7.org/fhir/sid/icd-10-cm",
-        "http://fdasis.nlm.nih.gov",
-        "http://nucc.org/provider-taxonomy",
-        "http://dicom.nema.org/resources/ontology/DCM",
-    }
-)
+_TERMS = tomllib.loads((files("phivault.phi") / "terminology.toml").read_text("utf-8"))
+_CODES = frozenset(code for codes in _TERMS["codes"].values() for code in codes)
+_PUBLIC_SYSTEMS = frozenset(_TERMS["systems"])
 _PUBLIC_FAMILIES = re.compile(
     r"http://(terminology\.hl7\.org/CodeSystem|hl7\.org/fhir/us/core/CodeSystem|snomed\.info/sct)/[A-Za-z0-9./-]{1,64}",
     re.ASCII,
@@ -141,7 +111,8 @@ _COMPONENT = {
 def _component(value: Value) -> Value:
     if not isinstance(value, dict):
         return None
-    kept = {name: part for name, reducer in _COMPONENT.items() if (part := reducer(value.get(name))) is not None}
+    parts = ((name, reducer(value.get(name))) for name, reducer in _COMPONENT.items())
+    kept: dict[str, Value] = {name: part for name, part in parts if part is not None}
     return kept if "code" in kept else None
 
 
