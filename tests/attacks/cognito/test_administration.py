@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from botocore.exceptions import ClientError
 
@@ -53,7 +52,7 @@ def test_calling_an_administrators_operation(cognito: Cognito, who: str):
 
 @pytest.mark.parametrize("operation", SIGNED)
 def test_no_signed_operation_answers_an_unsigned_call(cognito: Cognito, operation: str):
-    answer = httpx.post(
+    answer = cognito.http.post(
         cognito.endpoint,
         content=b"{}",
         headers={

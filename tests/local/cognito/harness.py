@@ -73,6 +73,7 @@ class Cognito:
     def __init__(self, endpoint: str, clock: Clock, trigger: Trigger, outbox: Outbox) -> None:
         self.endpoint, self.clock, self.trigger, self.outbox = endpoint, clock, trigger, outbox
         self.pool_id, self.client_id, self.issuer = POOL_ID, CLIENT_ID, f"{endpoint}/{POOL_ID}"
+        self.http = httpx.Client(trust_env=False)
         self.idp = self.client()
         self.public = self.client(unsigned=True)
 
@@ -181,7 +182,7 @@ class Cognito:
         return jwt.decode(token, KeySet.import_key_set(keys or self.jwks()), algorithms=["RS256"]).claims
 
     def jwks(self) -> Any:
-        return httpx.get(f"{self.issuer}/.well-known/jwks.json").json()
+        return self.http.get(f"{self.issuer}/.well-known/jwks.json").json()
 
 
 def new_password() -> str:

@@ -15,7 +15,7 @@ def post(cognito: Cognito, operation: str, body: Any, **headers: str) -> httpx.R
     every = {"X-Amz-Target": operation, "Content-Type": "application/x-amz-json-1.1"}
     every |= {name.replace("_", "-"): value for name, value in headers.items()}
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return httpx.post(cognito.endpoint + "/", content=content, headers=every)
+    return cognito.http.post(cognito.endpoint + "/", content=content, headers=every)
 
 
 @pytest.mark.parametrize(

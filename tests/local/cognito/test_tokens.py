@@ -4,7 +4,6 @@ import base64
 import json
 import time
 
-import httpx
 import pyotp
 import pytest
 
@@ -47,10 +46,10 @@ def test_the_key_set_is_public_and_named_in_every_token(cognito: Cognito):
 
 
 def test_discovery_points_to_the_key_set(cognito: Cognito):
-    found = httpx.get(f"{cognito.issuer}/.well-known/openid-configuration").json()
+    found = cognito.http.get(f"{cognito.issuer}/.well-known/openid-configuration").json()
     assert found["issuer"] == cognito.issuer
-    assert httpx.get(found["jwks_uri"]).json() == cognito.jwks()
-    assert httpx.get(f"{cognito.endpoint}/us-east-1_Elsewhere/.well-known/jwks.json").status_code == 404
+    assert cognito.http.get(found["jwks_uri"]).json() == cognito.jwks()
+    assert cognito.http.get(f"{cognito.endpoint}/us-east-1_Elsewhere/.well-known/jwks.json").status_code == 404
 
 
 def test_a_refresh_keeps_the_sign_in_and_renews_the_rest(cognito: Cognito):
