@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 from phivault.adapters.aws import client
 from phivault.adapters.dynamodb_subject_keys import TABLE, DynamoDbSubjectKeys
 from phivault.adapters.kms_wrapper import KmsKeyWrapper

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
+
 from phivault.adapters.aws import client
 from phivault.adapters.dynamodb_subject_keys import DynamoDbSubjectKeys
 from phivault.crypto.subject_keys import StoredKey, SubjectKeyStore
 from phivault.errors import IntegrityError, Unavailable
-
 from tests.support.subject_keys import MemoryStore
 
 type Destroy = Callable[[str, str, int], None]

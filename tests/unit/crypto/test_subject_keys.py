@@ -6,10 +6,10 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from phivault.crypto.subject_key import SubjectKey
 from phivault.crypto.subject_keys import StoredKey, SubjectKeys
 from phivault.errors import Gone, IntegrityError, InvalidInput, PhivaultError, Unavailable
-
 from tests.support.subject_keys import MemoryStore, MemoryWrapper
 
 TENANT, SUBJECT = "t-1", "Patient/p-1"
