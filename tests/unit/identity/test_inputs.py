@@ -44,6 +44,8 @@ def test_what_is_no_address_is_refused(email: str) -> None:
         {name: value for name, value in CHALLENGE.items() if name != "code"},
         CHALLENGE | {"challenge": "NEW_PASSWORD_REQUIRED"},
         CHALLENGE | {"challenge": "CUSTOM_CHALLENGE"},
+        CHALLENGE | {"challenge": "SELECT_MFA_TYPE"},
+        CHALLENGE | {"challenge": "MFA_SETUP", "code": "SOFTWARE_TOKEN_MFA"},
         CHALLENGE | {"code": 123456},
         CHALLENGE | {"code": "12345"},
         CHALLENGE | {"code": "١٢٣٤٥٦"},

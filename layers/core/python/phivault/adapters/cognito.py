@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError
 
 from phivault.adapters.aws import client, error_code, translated
 from phivault.errors import AccessDenied, InvalidCredentials, InvalidInput, PhivaultError, TooManyRequests, Unavailable
@@ -98,7 +98,10 @@ class Cognito:
         return _tokens(answer["AuthenticationResult"])
 
     def revoke(self, refresh_token: str) -> None:
-        with suppress(InvalidCredentials), _refusals("UnauthorizedException", "UnsupportedTokenTypeException", *MALFORMED):
+        with (
+            suppress(InvalidCredentials),
+            _refusals("UnauthorizedException", "UnsupportedTokenTypeException", *MALFORMED),
+        ):
             _api().revoke_token(Token=refresh_token, ClientId=self._client_id)
 
     @staticmethod
@@ -130,8 +133,6 @@ def _refusals(*malformed: str) -> Iterator[None]:
     try:
         with translated("Cognito", *WRONG, *LOCKED, *WEAK, *REFUSED, *malformed):
             yield
-    except ParamValidationError:  # botocore's text holds parameters
-        raise InvalidCredentials from None
     except ClientError as error:
         raise _refusal(error) from None
 

@@ -53,6 +53,8 @@ class Challenge(_Body):
         wanted = "new_password" if self.challenge is ChallengeName.NEW_PASSWORD_REQUIRED else "code"
         if {name for name in ("code", "new_password") if getattr(self, name) is not None} != {wanted}:
             raise ValueError(f"this challenge takes {wanted} alone")
+        if self.code is not None and self.code.isdigit() == (self.challenge is ChallengeName.SELECT_MFA_TYPE):
+            raise ValueError("a factor is chosen by its name, any other challenge takes digits")
         return self
 
     @property

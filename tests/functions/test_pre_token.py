@@ -1,0 +1,74 @@
+"""The trigger function: what Cognito sends in, what it gets back, and what a refusal says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from functions.pre_token import handler as function
+from phivault.adapters import cognito
+
+EVENT: dict[str, Any] = {
+    "version": "2",
+    "triggerSource": "TokenGeneration_RefreshTokens",
+    "region": "us-east-1",
+    "userPoolId": "us-east-1_Test",
+    "userName": "0d9c4f0e-3c64-4d4c-9d52-1f6a5a5b8d11",
+    "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": "client"},
+    "request": {
+        "userAttributes": {
+            "email": "clinician@example.test",
+            "custom:tenant_id": "tenant-a",
+            "custom:role": "clinician",
+        },
+        "scopes": ["aws.cognito.signin.user.admin"],
+    },
+    "response": {"claimsAndScopeOverrideDetails": None},
+}
+ASKED = {"UserPoolId": "us-east-1_Test", "Username": EVENT["userName"]}
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> Stubber:
+    api: Any = boto3.client("cognito-idp", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    monkeypatch.setattr(cognito, "client", lambda service, **_: api)
+    return Stubber(api)
+
+
+def _user(*factors: str) -> dict[str, Any]:
+    return {"Username": EVENT["userName"], "UserMFASettingList": list(factors)}
+
+
+def test_an_enrolled_user_gets_our_claims(pool: Stubber) -> None:
+    pool.add_response("admin_get_user", _user("SOFTWARE_TOKEN_MFA"), ASKED)
+    with pool:
+        answer = function.handler(EVENT, None)
+    access = answer["response"]["claimsAndScopeOverrideDetails"]["accessTokenGeneration"]
+    assert access["claimsToAddOrOverride"] == {"tenant_id": "tenant-a", "role": "clinician"}
+    assert access["scopesToAdd"] == ["phivault/api"]
+
+
+def test_a_user_without_a_factor_gets_none(pool: Stubber) -> None:
+    pool.add_response("admin_get_user", {"Username": EVENT["userName"]}, ASKED)
+    with pool, pytest.raises(function.TokensRefused) as refused:
+        function.handler(EVENT, None)
+    assert str(refused.value) == "denied"
+
+
+@pytest.mark.parametrize("code", ["InternalErrorException", "UserNotFoundException", "TooManyRequestsException"])
+def test_no_answer_about_factors_means_no_tokens(pool: Stubber, code: str) -> None:
+    pool.add_client_error("admin_get_user", code, "clinician@example.test", 500)
+    with pool, pytest.raises(function.TokensRefused) as refused:
+        function.handler(EVENT, None)
+    assert "clinician" not in repr(refused.value)
+    assert refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize("event", [{}, {"version": "2"}, EVENT | {"request": {}}])
+def test_an_event_of_another_shape_gets_none(pool: Stubber, event: dict[str, Any]) -> None:
+    pool.add_response("admin_get_user", _user("SOFTWARE_TOKEN_MFA"))
+    with pool, pytest.raises((KeyError, function.TokensRefused)):
+        function.handler(event, None)
