@@ -6,19 +6,21 @@ import json
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from phivault.adapters.aws import client, error_code, translated
-from phivault.errors import Unavailable
 
 from local.aws import LocalAws
+from phivault.adapters.aws import client, error_code, translated
+from phivault.errors import Unavailable
 
 
 def status_of(url: str, **headers: str) -> int:
@@ -146,3 +148,25 @@ def test_it_ends_with_its_input_and_says_nothing_about_requests():
     assert process.returncode == 0
     assert secret not in out + err
     assert secret not in repr(running)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
+def test_it_ends_when_its_parent_is_killed():
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import time; from local.aws import LocalAws; a = LocalAws.start(); print(a.process.pid, flush=True); "
+            "time.sleep(60)",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    endpoints = Path(f"/proc/{parent.stdout.readline().strip()}/cmdline")
+    assert "local.aws" in endpoints.read_text()
+    parent.kill()
+    parent.wait()
+    until = time.monotonic() + 5
+    while time.monotonic() < until and endpoints.exists() and "local.aws" in endpoints.read_text():
+        time.sleep(0.05)
+    assert not (endpoints.exists() and endpoints.read_text())
