@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from phivault.crypto import header as headers
 from phivault.crypto.associated_data import associated_data
 from phivault.crypto.element import Element, SealContext
-from phivault.crypto.header import ElementHeader, Header, Slot
+from phivault.crypto.header import ElementHeader, Header, Layout, Slot
 from phivault.crypto.padding import BLOCK, pad, unpad
 from phivault.crypto.subject_key import KEY_BYTES, SubjectKey
 from phivault.errors import ContentTooLarge, IntegrityError
@@ -55,9 +55,8 @@ def unseal(
     layout = headers.parse(envelope)
     if layout.key_version != key.version:
         raise IntegrityError("The envelope was sealed with another version of the key")
-    cipher, commitment = _derive(key, layout.salt, associated_data(context, layout.raw))
-    # GCM commits to no key: without this, bytes can be made that open under two keys.
-    if not compare_digest(commitment, envelope[layout.table.commitment]):
+    cipher = _proven(key, context, layout, envelope)
+    if cipher is None:
         raise IntegrityError("The envelope doesn't belong to this key and context")
     slots = layout.table.slots
     return _open(cipher, slots if names is None else [slot for slot in slots if slot.name in names], envelope)
@@ -84,13 +83,24 @@ def _derive(key: SubjectKey, salt: bytes, bound: bytes) -> tuple[AESGCM, bytes]:
     return AESGCM(derived[:KEY_BYTES]), derived[KEY_BYTES:]
 
 
+def _proven(key: SubjectKey, context: SealContext, layout: Layout, envelope: bytes) -> AESGCM | None:
+    """The cipher, if the envelope commits to this key, context and header. A frame that raised here would show the
+    expected commitment to whatever prints locals."""
+    cipher, commitment = _derive(key, layout.salt, associated_data(context, layout.raw))
+    # GCM commits to no key: without this, bytes can be made that open under two keys.
+    return cipher if compare_digest(commitment, envelope[layout.table.commitment]) else None
+
+
 def _open(cipher: AESGCM, slots: Iterable[Slot], envelope: bytes) -> list[Element]:
     decrypt = cipher.decrypt
     elements = []
     try:
+        # No value gets a name of its own: this frame is in the traceback when an element doesn't open.
         for name, data_class, length, nonce, place in slots:
-            value = decrypt(nonce, envelope[place], None)
-            elements.append(Element(name, data_class, value if length else unpad(value)))
+            if length:
+                elements.append(Element(name, data_class, decrypt(nonce, envelope[place], None)))
+            else:
+                elements.append(Element(name, data_class, unpad(decrypt(nonce, envelope[place], None))))
     except InvalidTag:
         raise IntegrityError("An element doesn't open: it was altered") from None
     return elements
