@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 def aws_endpoints() -> Iterator[LocalAws]:
     """The endpoints, running, with the environment set so that ``phivault.adapters.aws.client`` reaches them.
     A test that stops S3 starts it again."""
-    from phivault.adapters.aws import forget_clients
-
     from local.aws import LocalAws
+    from phivault.adapters.aws import forget_clients
 
     running = LocalAws.start()
     before = {name: os.environ.get(name) for name in running.environment()}

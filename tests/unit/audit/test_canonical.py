@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from phivault.audit.canonical import MAX_LINE, EventLine, Genesis, Link, encode, line_hash, parse
 from phivault.audit.event import Action, AuditEvent, RiskLevel
 from phivault.errors import IntegrityError
-
 from tests.support.audit import an_event
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "audit" / "lines.json").read_text())

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from phivault.audit.canonical import EventLine, Genesis, Link, encode
 from phivault.audit.event import Action, AuditEvent, RiskLevel
 from phivault.audit.query import ALERTED, MAX_READS, By, Page, Partition, period_of, search
 from phivault.audit.store import RecordedEvent
 from phivault.errors import IntegrityError, InvalidInput
-
 from tests.support.audit import an_event
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)

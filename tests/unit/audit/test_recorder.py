@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+
 from phivault.audit.canonical import NO_HASH, EventLine, Genesis, line_hash, parse
 from phivault.audit.recorder import Recorder, object_key
 from phivault.errors import Conflict, IntegrityError, Unavailable
-
 from tests.support.audit import MemoryEvents, MemoryIndex, an_event
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 5000, tzinfo=UTC)

@@ -52,7 +52,8 @@ def _utc() -> datetime:
 
 
 class Recorder:
-    """One per process, shared by its threads. ``deadline_seconds`` bounds every append."""
+    """One per process, shared by its threads. ``deadline_seconds`` bounds the wait for the log; the index, which
+    needn't be waited for, has its own, shorter bound."""
 
     _turn: threading.Lock
     _writer: Writer | None
