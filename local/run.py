@@ -13,6 +13,7 @@ from urllib.parse import quote
 import segno
 from rich.console import Console
 
+from local.demo.lab import Lab
 from local.ports import PortTaken
 from local.seed import Seeded, Seeder, write_demo
 from local.stack import Stack
@@ -39,6 +40,7 @@ def main() -> int:
         return 130
     try:
         tenants = Seeder(stack, say).seed()
+        stack.lab = Lab(stack, tenants)
         path = write_demo(stack, tenants)
         say("ready")
         welcome(stack, tenants, path)

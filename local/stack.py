@@ -24,6 +24,7 @@ from local.aws import LocalAws
 from local.aws_resources import create_resources
 from local.cognito.app import create as create_cognito
 from local.cognito.pool import Pool as UserPool
+from local.demo.lab import Lab
 from local.gateway.app import Gateway
 from local.gateway.authorizer import Authorizer
 from local.gateway.site import site
@@ -53,6 +54,7 @@ class Stack:
         self.port = port_of(listener)
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.outbox = Outbox()
+        self.lab: Lab | None = None
         self._listener = listener
         self._ends = ExitStack()
         self._pools: dict[str, Pool] = {}

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from local.demo.steps import STEPS
+from local.demo.steps import play as play_step
 from local.gateway.app import Gateway
 
 if TYPE_CHECKING:
@@ -34,6 +36,16 @@ def site(gateway: Gateway, stack: Stack) -> Starlette:
             stack.outbox.send("security-alerts", "alert", notice.get("Subject") or "alert", notice["Message"])
         return Response(status_code=200)
 
+    async def steps(_: Request) -> Response:
+        return JSONResponse([title for title, _ in STEPS])
+
+    async def play(request: Request) -> Response:
+        number = int(request.path_params["number"])
+        if stack.lab is None or not 1 <= number <= len(STEPS):
+            return Response("There is no such step, or the stack is still seeding", 404)
+        lines = (json.dumps(exchange.document()) + "\n" for exchange in play_step(stack.lab, number))
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
     async def home(_: Request) -> Response:
         return RedirectResponse("/test-security")
 
@@ -49,6 +61,8 @@ def site(gateway: Gateway, stack: Stack) -> Starlette:
         routes=[
             Route("/", own(home)),
             Route("/_local/outbox", own(outbox)),
+            Route("/_local/demo", own(steps)),
+            Route("/_local/demo/{number:int}", own(play), methods=["POST"]),
             Route(stack.sns_path, own(sns), methods=["POST"]),
             Route("/{path:path}", Forward(gateway)),
         ]

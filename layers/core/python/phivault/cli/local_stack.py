@@ -1,0 +1,23 @@
+"""The stack that ``make run`` started, as its ``demo.json`` tells."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def facts() -> dict[str, Any]:
+    """The content of ``.local/demo.json`` in this folder or above (``PHIVAULT_LOCAL`` names another folder)."""
+    here = Path.cwd()
+    named = os.environ.get("PHIVAULT_LOCAL")
+    folders = [Path(named)] if named else [folder / ".local" for folder in (here, *here.parents)]
+    for folder in folders:
+        if (folder / "demo.json").is_file():
+            document: dict[str, Any] = json.loads((folder / "demo.json").read_text("utf-8"))
+            return document
+    typer.echo("No local stack is ready here. Start one in another terminal: make run", err=True)
+    raise typer.Exit(2)

@@ -1,0 +1,15 @@
+"""``phivault``: one command, one file."""
+
+from __future__ import annotations
+
+import typer
+
+from phivault.cli.demo import demo
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="PHI, sealed.")
+app.command()(demo)
+
+
+@app.callback()
+def _phivault() -> None:
+    """Work with a phivault stack."""

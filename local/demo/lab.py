@@ -1,0 +1,140 @@
+"""What a step may use: the API as any client sees it, and the stack's insides as an attacker or operator would."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import httpx
+import psycopg
+import pyotp
+
+from local.demo.exchange import Exchange
+
+if TYPE_CHECKING:
+    from local.seed import Seeded, User
+    from local.stack import Stack
+
+SHOWN = 1600
+TOTP_STEP = 30
+
+
+class Lab:
+    """One per stack. Steps run one at a time: they stop S3 and alter rows."""
+
+    def __init__(self, stack: Stack, tenants: Mapping[str, Seeded]) -> None:
+        self.stack, self.tenants = stack, tenants
+        self.turn = threading.Lock()
+        self.http = httpx.Client(base_url=stack.base_url, timeout=30)
+        self.s3 = boto3.client("s3", endpoint_url=stack.aws.s3_endpoint_url)
+        self._steps: dict[str, int] = {}
+        self._tokens: dict[str, tuple[str, float]] = {}
+
+    @property
+    def tenant(self) -> Seeded:
+        return next(iter(self.tenants.values()))
+
+    def user(self, role: str) -> User:
+        return self.tenant.users[role]
+
+    def code(self, role: str) -> str:
+        """A code that wasn't used yet; waits for one where the last was used up."""
+        user = self.user(role)
+        while (step := max(self._steps.get(user.email, 0) + 1, _step() - 1)) > _step() + 1:
+            time.sleep(0.5)
+        self._steps[user.email] = step
+        return pyotp.TOTP(user.totp_secret).at(step * TOTP_STEP)
+
+    def token(self, role: str) -> str:
+        """An access token of a session that is signed in as any client would."""
+        token, until = self._tokens.get(role, ("", 0.0))
+        if time.monotonic() < until:
+            return token
+        tokens = self._sign_in(role)
+        self._tokens[role] = tokens["access_token"], time.monotonic() + tokens["expires_in"] - 60
+        return str(tokens["access_token"])
+
+    def _sign_in(self, role: str) -> dict[str, Any]:
+        user = self.user(role)
+        for _ in range(3):  # somebody else may sign in as this user too and use up a code
+            first = self.http.post("/v1/auth/sign-in", json={"email": user.email, "password": user.password}).json()
+            answer = {"challenge": first["challenge"], "session": first["session"], "email": user.email}
+            tokens = self.http.post("/v1/auth/challenge", json=answer | {"code": self.code(role)})
+            if tokens.status_code == 200:
+                document: dict[str, Any] = tokens.json()
+                return document
+        raise RuntimeError(f"{role} can't sign in: {tokens.text}")
+
+    def read(self, role: str, path: str, **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.http.get(path, headers={"Authorization": f"Bearer {self.token(role)}", **named})
+
+    def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """As the database's superuser, whom row-level security doesn't bind."""
+        with psycopg.connect(self.stack.postgres.admin_dsn) as connection:
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def new_patient(self) -> tuple[httpx.Response, dict[str, Any]]:
+        """Generate one more test patient with its records and import it as the clinician. The answer, the Patient."""
+        bundle = generate(seed=int(time.time()))
+        headers = {"Authorization": f"Bearer {self.token('clinician')}", "Content-Type": "application/fhir+json"}
+        answer = self.http.post("/v1/fhir", content=bundle, headers=headers)
+        entries = json.loads(bundle)["entry"]
+        return answer, next(e["resource"] for e in entries if e["resource"]["resourceType"] == "Patient")
+
+
+def generate(seed: int) -> bytes:
+    """One generated transaction bundle."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "carebundle.cli", "generate", "--profile", "mixed", "--count", "1"]
+        subprocess.run([*command, "--seed", str(seed), "--out", folder], check=True, stdout=subprocess.DEVNULL)
+        return next(Path(folder).glob("*.json")).read_bytes()
+
+
+def patient_of(answer: httpx.Response) -> str:
+    """The id of the Patient that an import made."""
+    locations = [entry["response"]["location"] for entry in answer.json()["entry"]]
+    return str(next(location for location in locations if location.startswith("Patient/")).split("/")[1])
+
+
+def seen(title: str, answer: httpx.Response, *, kept: bool, verdict: str) -> Exchange:
+    """An exchange with the API, as it was."""
+    request = answer.request
+    body = request.content.decode(errors="replace")
+    lines = [f"{request.method} {request.url.path}"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items() if name in ("x-purpose-of-use", "if-match")]
+    if "authorization" in request.headers:
+        lines.append("authorization: " + request.headers["authorization"][:24] + "…")
+    headers = [f"{n}: {v}" for n, v in answer.headers.items() if n in ("content-type", "retry-after", "etag")]
+    shown = "\n".join([f"{answer.status_code} {answer.reason_phrase}", *headers, "", shorten(_plain(answer.text))])
+    return Exchange(title, "\n".join(lines) + ("\n\n" + shorten(_plain(body)) if body else ""), shown, kept, verdict)
+
+
+def shorten(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text)} characters)"
+
+
+def _plain(text: str) -> str:
+    """JSON indented, with passwords, codes, sessions and tokens cut."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return text
+    if isinstance(document, dict):
+        for name in ("password", "session", "access_token", "id_token", "refresh_token", "secret"):
+            if isinstance(document.get(name), str):
+                document[name] = document[name][:6] + "…"
+    return json.dumps(document, indent=1, ensure_ascii=False)
+
+
+def _step() -> int:
+    return int(time.time()) // TOTP_STEP
