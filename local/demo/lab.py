@@ -34,7 +34,7 @@ class Lab:
         self.stack, self.tenants = stack, tenants
         self.turn = threading.Lock()
         self.http = httpx.Client(base_url=stack.base_url, timeout=30)
-        self.s3 = boto3.client("s3", endpoint_url=stack.aws.s3_endpoint_url)
+        self.s3: Any = boto3.client("s3", endpoint_url=stack.aws.s3_endpoint_url)
         self._steps: dict[str, int] = {}
         self._tokens: dict[str, tuple[str, float]] = {}
 

@@ -12,8 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from local.demo.steps import STEPS
-from local.demo.steps import play as play_step
+from local.demo.steps import STEPS, play
 from local.gateway.app import Gateway
 
 if TYPE_CHECKING:
@@ -23,50 +22,58 @@ type Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def site(gateway: Gateway, stack: Stack) -> Starlette:
-    """Everything under ``/_local`` refuses foreign Host headers and foreign pages."""
+    """Everything outside the gateway refuses foreign Host headers and foreign pages."""
+    own = Own(stack)
 
-    async def outbox(request: Request) -> Response:
-        return JSONResponse(
-            stack.outbox.messages(request.query_params.get("to")), headers={"Cache-Control": "no-store"}
-        )
-
-    async def sns(request: Request) -> Response:
-        notice = json.loads(await request.body())
-        if notice.get("Type") == "Notification":
-            stack.outbox.send("security-alerts", "alert", notice.get("Subject") or "alert", notice["Message"])
-        return Response(status_code=200)
-
-    async def steps(_: Request) -> Response:
-        return JSONResponse([title for title, _ in STEPS])
-
-    async def play(request: Request) -> Response:
-        number = int(request.path_params["number"])
-        if stack.lab is None or not 1 <= number <= len(STEPS):
-            return Response("There is no such step, or the stack is still seeding", 404)
-        lines = (json.dumps(exchange.document()) + "\n" for exchange in play_step(stack.lab, number))
-        return StreamingResponse(lines, media_type="application/x-ndjson")
-
-    async def home(_: Request) -> Response:
-        return RedirectResponse("/test-security")
-
-    def own(endpoint: Endpoint) -> Endpoint:
-        async def guarded(request: Request) -> Response:
+    def guarded(endpoint: Endpoint) -> Endpoint:
+        async def guard(request: Request) -> Response:
             if not gateway.trusts(request):
                 return Response("This belongs to the local stack", 403)
             return await endpoint(request)
 
-        return guarded
+        return guard
 
     return Starlette(
         routes=[
-            Route("/", own(home)),
-            Route("/_local/outbox", own(outbox)),
-            Route("/_local/demo", own(steps)),
-            Route("/_local/demo/{number:int}", own(play), methods=["POST"]),
-            Route(stack.sns_path, own(sns), methods=["POST"]),
+            Route("/", guarded(own.home)),
+            Route("/_local/outbox", guarded(own.outbox)),
+            Route("/_local/demo", guarded(own.steps)),
+            Route("/_local/demo/{number:int}", guarded(own.play), methods=["POST"]),
+            Route(stack.sns_path, guarded(own.sns), methods=["POST"]),
             Route("/{path:path}", Forward(gateway)),
         ]
     )
+
+
+class Own:
+    """The endpoints of the local stack itself."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    async def home(self, _: Request) -> Response:
+        return RedirectResponse("/test-security")
+
+    async def outbox(self, request: Request) -> Response:
+        messages = self._stack.outbox.messages(request.query_params.get("to"))
+        return JSONResponse(messages, headers={"Cache-Control": "no-store"})
+
+    async def sns(self, request: Request) -> Response:
+        notice = json.loads(await request.body())
+        if notice.get("Type") == "Notification":
+            subject = notice.get("Subject") or "alert"
+            self._stack.outbox.send("security-alerts", "alert", subject, notice["Message"])
+        return Response(status_code=200)
+
+    async def steps(self, _: Request) -> Response:
+        return JSONResponse([title for title, _ in STEPS])
+
+    async def play(self, request: Request) -> Response:
+        number, lab = int(request.path_params["number"]), self._stack.lab
+        if lab is None or not 1 <= number <= len(STEPS):
+            return Response("There is no such step, or the stack is still seeding", 404)
+        lines = (json.dumps(exchange.document()) + "\n" for exchange in play(lab, number))
+        return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
 class Forward:
