@@ -48,7 +48,10 @@ class Lockout:
 
     @contextmanager
     def counting(self, account: str) -> Iterator[None]:
-        """Refuse with TooManyRequests while the account is locked, else count a failure that happens inside."""
+        """Refuse with TooManyRequests while the account is locked, else count a failure that happens inside.
+
+        Attempts at the same instant may all pass the check; the provider's own lock, which is atomic, stops those.
+        """
         remaining = self._remaining(account)
         if remaining > 0:
             raise _locked(remaining)
