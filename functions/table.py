@@ -45,7 +45,7 @@ class Function:
 
 _RECORD = (
     Grant("audit_bucket", ("s3:PutObject", "s3:PutObjectRetention", "s3:GetObject")),
-    Grant("audit_index_table", ("dynamodb:BatchWriteItem", "dynamodb:PutItem")),
+    Grant("audit_index_table", ("dynamodb:BatchWriteItem",)),
 )
 _RECORD_SETTINGS = (
     "audit_bucket",

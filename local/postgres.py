@@ -84,7 +84,9 @@ class Postgres:
             "ssl_min_protocol_version": "TLSv1.3",
             "connect_timeout": "3",
         }
-        return f"postgresql://{role}:{quote(self.passwords[role])}@127.0.0.1:{self.port}/{database}?{urlencode(options)}"
+        return (
+            f"postgresql://{role}:{quote(self.passwords[role])}@127.0.0.1:{self.port}/{database}?{urlencode(options)}"
+        )
 
     @property
     def admin_dsn(self) -> str:

@@ -46,14 +46,14 @@ def become_nobody_in_a_namespace() -> None:
 
 
 def spawn(command: list[str], prepare: Callable[[], None], user: str | None = None) -> subprocess.Popen[bytes]:
-    groups: list[int] | None = [] if user else None
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, preexec_fn=prepare, user=user, group=_group(user), extra_groups=groups
+        command,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=prepare,  # noqa: PLW1509 (this process has one thread)
+        user=user,
+        group=pwd.getpwnam(user).pw_gid if user else None,
+        extra_groups=[] if user else None,
     )
-
-
-def _group(user: str | None) -> int | None:
-    return pwd.getpwnam(user).pw_gid if user else None
 
 
 def start(command: list[str]) -> subprocess.Popen[bytes]:

@@ -99,8 +99,8 @@ class Stack:
             logging.getLogger(noisy).setLevel(logging.WARNING)
 
     def _migrate(self) -> None:
-        from phivault.adapters.postgres.migrate import install_context_key, migrate
-
+        from phivault.adapters.postgres.keys import install_context_key
+        from phivault.adapters.postgres.migrate import migrate
         from phivault.adapters.tenant_context_key import wrap
 
         migrate(self.postgres.owner_dsn)

@@ -44,10 +44,10 @@ def _row(lab: Lab, id: str, patient: dict[str, Any]) -> Exchange:
 
 def _object(lab: Lab, id: str, patient: dict[str, Any]) -> Exchange:
     key = release_object(lab, id)
-    line = lab.s3.get_object(Bucket=lab.stack.resources.audit_bucket, Key=key)["Body"].read().decode()
-    lock = lab.s3.get_object_retention(Bucket=lab.stack.resources.audit_bucket, Key=key)["Retention"]
-    kept = id in line and lock["Mode"] == "COMPLIANCE" and not any(v in line for v in personal_values(patient))
-    shown = f"{shorten(line)}\nlocked: {lock['Mode']} until {lock['RetainUntilDate']:%Y-%m-%d}"
+    stored = lab.s3.get_object(Bucket=lab.stack.resources.audit_bucket, Key=key)
+    line, mode, until = stored["Body"].read().decode(), stored["ObjectLockMode"], stored["ObjectLockRetainUntilDate"]
+    kept = id in line and mode == "COMPLIANCE" and not any(value in line for value in personal_values(patient))
+    shown = f"{shorten(line)}\nlocked: {mode} until {until:%Y-%m-%d}"
     return Exchange(
         "The record of the release in S3", f"GET s3://…/{key}", shown, kept, "Locked before the answer left"
     )

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from phivault.records.operation_outcome import outcome
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -30,6 +29,7 @@ from phivault.errors import (
     TooManyRequests,
 )
 from phivault.ids import uuid7
+from phivault.records.operation_outcome import outcome
 
 log = logging.getLogger("phivault.gateway")
 access = logging.getLogger("phivault.access")

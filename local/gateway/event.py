@@ -18,6 +18,7 @@ def proxy_event(
     headers: dict[str, list[str]] = {}
     for name, value in request.headers.items():
         headers.setdefault(name.title(), []).append(value)
+    headers["X-Forwarded-Proto"] = [request.url.scheme]
     query: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
         query.setdefault(name, []).append(value)
@@ -44,6 +45,7 @@ def _context(request: Request, match: Match, claims: dict[str, str] | None, requ
         "path": raw_path(request),
         "httpMethod": request.method,
         "stage": "local",
+        "domainName": request.headers.get("host", ""),
         "protocol": f"HTTP/{request.scope.get('http_version', '1.1')}",
         "identity": {
             "sourceIp": request.client.host if request.client else "",
