@@ -12,6 +12,9 @@ from phivault.adapters import cognito
 from phivault.adapters.cognito import Cognito
 from phivault.audit.event import Action, RiskLevel
 from phivault.errors import AccessDenied
+from phivault.identity import inputs
+from phivault.identity.challenge import challenge
+from phivault.identity.provider import ChallengeName
 from phivault.identity.sign_in import sign_in
 from tests.unit.identity.fakes import HOME, World
 
@@ -66,3 +69,17 @@ def test_they_are_refused_even_where_revoking_fails(world: World, stubbed: Stubb
     stubbed.add_client_error("revoke_token", "InternalErrorException", http_status_code=500)
     with stubbed, pytest.raises(AccessDenied):
         sign_in(_through_the_adapter(world).identity, world.credentials(), HOME)
+
+
+def test_tokens_for_a_new_password_are_revoked_and_open_no_session(world: World) -> None:
+    world.person.challenge = ChallengeName.NEW_PASSWORD_REQUIRED
+    world.provider.factorless = True
+    asked = sign_in(world.identity, world.credentials(), HOME)
+    body = inputs.Challenge(
+        challenge=asked.challenge, session=asked.session, email=world.person.email, new_password="a-new-Passw0rd!"
+    )
+    with pytest.raises(AccessDenied):
+        challenge(world.identity, body, HOME)
+    assert len(world.provider.revoked) == 1
+    assert not world.state.sessions
+    assert not world.events[-1].success

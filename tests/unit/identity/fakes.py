@@ -176,7 +176,7 @@ class Person:
 
 class FakeProvider:
     """Keeps IdentityProvider's contract, unless told not to: ``trusting`` answers any live session for any user and
-    lets a session be used again, as a broken provider would."""
+    lets a session be used again, ``factorless`` yields tokens for a new password, as a broken provider would."""
 
     def __init__(self, now: Clock) -> None:
         self._now = now
@@ -186,7 +186,7 @@ class FakeProvider:
         self.spent: set[str] = set()
         self.revoked: list[str] = []
         self.calls = 0
-        self.trusting = self.locked = self.refusing = self.down = False
+        self.trusting = self.factorless = self.locked = self.refusing = self.down = False
 
     def initiate(self, email: str, password: str) -> Challenged:
         self._check()
@@ -202,6 +202,8 @@ class FakeProvider:
             raise InvalidCredentials
         if challenge is ChallengeName.NEW_PASSWORD_REQUIRED:
             person.password = answer
+            if self.factorless:
+                return self._tokens(person, str(uuid.uuid4()), int(self._now()))
             return self._challenged(person, ChallengeName.MFA_SETUP)
         if challenge is ChallengeName.SELECT_MFA_TYPE:
             return self._challenged(person, ChallengeName(answer))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from phivault.audit.event import Action
+from phivault.errors import AccessDenied
 from phivault.identity import events, inputs
 from phivault.identity.claims import read_own
 from phivault.identity.pending import PendingSignIn, account_of
-from phivault.identity.provider import Challenged, Tokens
+from phivault.identity.provider import FACTORS, Challenged, Tokens
 from phivault.identity.service import Attempt, Identity, withheld
 from phivault.identity.session import Session
 from phivault.identity.source import Source
@@ -39,6 +40,8 @@ def _go_on(identity: Identity, attempt: Attempt, pending: PendingSignIn, answer:
 def _issue(identity: Identity, attempt: Attempt, pending: PendingSignIn, answered: str, tokens: Tokens) -> None:
     with withheld(identity, tokens.refresh_token):
         with attempt.failure_recorded():
+            if attempt.step not in FACTORS:  # a new password, say: a pool that goes on without a factor is refused
+                raise AccessDenied("The identity provider asked for no second factor")
             identity.pending.drop(answered)
             identity.lockout.clear(pending.account)
             claims = read_own(tokens.access_token, identity.sessions.rules, identity.now())

@@ -17,6 +17,10 @@ class ChallengeName(StrEnum):
     SELECT_MFA_TYPE = "SELECT_MFA_TYPE"
 
 
+FACTORS = frozenset({ChallengeName.MFA_SETUP, ChallengeName.SMS_MFA, ChallengeName.SOFTWARE_TOKEN_MFA})
+"""The challenges whose answer proves a second factor; tokens may follow these alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Challenged:
     """What must be answered next.

@@ -102,6 +102,7 @@ class Sessions:
             source_ip=source.ip,
             personal=person,
             patient_id=checked.patient_id,
+            mfa=True,  # a row is opened for tokens that followed a factor's challenge, and for no others
         )
 
     def open(self, claims: Claims, refresh_token: str, email: str, source: Source) -> Session:
