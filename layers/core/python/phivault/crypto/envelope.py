@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from phivault.crypto import header as headers
 from phivault.crypto.associated_data import associated_data
 from phivault.crypto.element import Element, SealContext
-from phivault.crypto.header import ElementHeader, Header, Layout, Slot
+from phivault.crypto.header import Header, Layout, Slot
 from phivault.crypto.padding import BLOCK, pad, unpad
 from phivault.crypto.subject_key import KEY_BYTES, SubjectKey
 from phivault.errors import ContentTooLarge, IntegrityError
@@ -66,7 +66,7 @@ def read_header(envelope: bytes) -> Header:
     """What the envelope says of itself. It isn't proven until ``unseal`` returns: decide by it, release nothing by
     it. IntegrityError if it can't be read."""
     layout = headers.parse(envelope)
-    return Header(layout.key_version, tuple([ElementHeader(*slot[:3]) for slot in layout.table.slots]))
+    return Header(layout.key_version, layout.table.elements)
 
 
 def _check_owner(key: SubjectKey, context: SealContext) -> None:

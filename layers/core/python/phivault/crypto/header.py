@@ -58,8 +58,10 @@ class Slot(NamedTuple):
 
 
 class Table(NamedTuple):
-    """What a header lists: the elements, where the commitment lies, and the size of the whole envelope."""
+    """What a header lists: the elements, for the reader and for unsealing, where the commitment lies, and the size of
+    the whole envelope."""
 
+    elements: tuple[ElementHeader, ...]
     slots: tuple[Slot, ...]
     commitment: slice
     size: int
@@ -152,7 +154,9 @@ def _table(width: int, count: int, names_size: int, raw: bytes) -> Table:
     sizes = [(length or BLOCK) + TAG_BYTES for length in lengths]
     edges = list(accumulate(sizes, initial=commitment.stop))
     places = map(slice, edges, edges[1:])
-    return Table(tuple(map(Slot, names, classes, lengths, NONCES, places)), commitment, edges[-1])
+    elements = tuple(map(ElementHeader, names, classes, lengths))
+    slots = tuple(map(Slot, names, classes, lengths, NONCES, places))
+    return Table(elements, slots, commitment, edges[-1])
 
 
 def _width(longest: int) -> int:
