@@ -24,34 +24,29 @@ _SESSION = " ".join(
         "TimeZone": "UTC",
     }.items()
 )
-# The driver would otherwise look for certificates in $HOME and fail on an unreadable one.
-_TLS = {"sslmode": "verify-full", "ssl_min_protocol_version": "TLSv1.3", "sslcertmode": "disable"}
 
 
 class Connection(psycopg.Connection[TupleRow]):
     """A connection that waits at most ANSWER_SECONDS for an answer, where the driver would wait for ever."""
 
-    def wait[T](
-        self, gen: Generator[Any, Any, T], interval: float = 0.1, timeout: float | None = ANSWER_SECONDS
-    ) -> T:
-        return super().wait(gen, interval, timeout)
+    def wait[T](self, gen: Generator[Any, Any, T], interval: float = 0.1, timeout: float | None = None) -> T:
+        return super().wait(gen, interval, ANSWER_SECONDS if timeout is None else timeout)
 
     @property
     def alive(self) -> bool:
-        """False if the server is known to have closed the connection; it can have vanished silently, too."""
-        if self.closed:
-            return False
-        readable, _, _ = select.select([self.pgconn.socket], [], [], 0)
-        if readable:
-            try:
-                self.pgconn.consume_input()
-            except psycopg.OperationalError:
-                return False
-        return self.pgconn.status == psycopg.pq.ConnStatus.OK
+        """False if the server has said anything unasked: what it says to an idle client is that it goes.
+
+        (It also tells of reloaded settings; connecting anew then does no harm.) It can have vanished silently, too.
+        """
+        return not self.closed and not select.select([self.pgconn.socket], [], [], 0)[0]
 
 
 def connect(dsn: str) -> Connection:
-    """Connect for the application. Raises Unavailable, whose text holds nothing of the DSN or the server's answer."""
+    """Connect for the application. Raises Unavailable, whose text holds nothing of the DSN or the server's answer.
+
+    Statements aren't prepared: that is a round trip more, and the functions they call keep their plans anyway. A
+    client certificate isn't looked for, which would fail on an unreadable home directory.
+    """
     try:
         connection = Connection.connect(
             dsn,
@@ -61,7 +56,9 @@ def connect(dsn: str) -> Connection:
             gssencmode="disable",
             tcp_user_timeout=int(ANSWER_SECONDS * 1000),
             options=_SESSION,
-            **_TLS,
+            sslmode="verify-full",
+            ssl_min_protocol_version="TLSv1.3",
+            sslcertmode="disable",
         )
     except psycopg.Error as error:
         raise Unavailable(f"PostgreSQL can't be reached (SQLSTATE {error.sqlstate or 'none'})") from None

@@ -14,6 +14,7 @@ from phivault.adapters.postgres.refusals import refuse
 from phivault.errors import InvalidInput, Unavailable
 
 type Parameters = Callable[[Connection], Sequence[Any]]
+type Rows = list[tuple[Any, ...]]
 
 # The server became a replica (failover): nothing was written, and the next connection finds the new writer.
 READ_ONLY = "25006"
@@ -34,7 +35,7 @@ class Link:
         self._connection: Connection | None = None
         self._lock = threading.Lock()
 
-    def call(self, query: LiteralString, parameters: Parameters, *, repeatable: bool) -> list[tuple[Any, ...]]:
+    def call(self, query: LiteralString, parameters: Parameters, *, repeatable: bool) -> Rows:
         """The rows of one statement, which is its own transaction, in one round trip.
 
         ``parameters`` is called anew for each connection, since a tenant context is bound to it. A ``repeatable``
@@ -54,7 +55,7 @@ class Link:
         with self._lock:
             self._discard()
 
-    def _attempt(self, query: LiteralString, parameters: Parameters, *, repeatable: bool) -> list[tuple[Any, ...]] | None:
+    def _attempt(self, query: LiteralString, parameters: Parameters, *, repeatable: bool) -> Rows | None:
         """The rows, or None when the statement may be sent again on a new connection."""
         connection = self._usable()
         try:

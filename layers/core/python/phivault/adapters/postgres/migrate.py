@@ -35,7 +35,7 @@ def migrate(dsn: str, folder: Path = FOLDER) -> list[str]:
         # Before CREATE TABLE IF NOT EXISTS, which isn't safe against itself. The lock ends with the connection.
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         connection.execute(_LEDGER)
-        done = dict(connection.execute("SELECT name, sha256 FROM app.migrations").fetchall())
+        done: dict[str, bytes] = dict(connection.execute("SELECT name, sha256 FROM app.migrations").fetchall())
         return [path.name for path in sorted(folder.glob("*.sql")) if _apply(connection, path, done)]
 
 

@@ -144,7 +144,7 @@ def _of_writes(writes: Sequence[SealedVersion]) -> _Arguments:
 
 
 def _of_references(references: Sequence[tuple[str, str]]) -> _Arguments:
-    return [type for type, _ in references], [id for _, id in references]
+    return [reference[0] for reference in references], [reference[1] for reference in references]
 
 
 def _of_idempotency(record: IdempotencyRecord | None, writes: Sequence[SealedVersion], attempt: bytes) -> _Arguments:
