@@ -13,6 +13,8 @@ from local.cognito.pool import PasswordPolicy
 
 SYMBOLS = frozenset("^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- ")
 MAXIMUM_LENGTH = 256
+# Scrypt's n: about 20 ms and 8 MiB, enough for users who live as long as one process.
+COST = 2**13
 
 
 def check(policy: PasswordPolicy, password: str) -> None:
@@ -63,5 +65,4 @@ def burn(password: str) -> None:
 
 
 def _digest(password: str, salt: bytes) -> bytes:
-    # About 20 ms and 8 MiB: enough for users who live as long as one process.
-    return hashlib.scrypt(password.encode(), salt=salt, n=2**13, r=8, p=1, dklen=32)
+    return hashlib.scrypt(password.encode(), salt=salt, n=COST, r=8, p=1, dklen=32)

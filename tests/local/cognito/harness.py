@@ -21,6 +21,7 @@ from botocore.config import Config
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from local.cognito import passwords
 from local.cognito.app import create
 from local.cognito.pool import Pool
 from local.outbox import Outbox
@@ -217,7 +218,9 @@ def _cognito() -> Iterator[Cognito]:
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     clock, trigger, outbox = Clock(), Trigger(), Outbox()
     app = create(Pool(POOL_ID, CLIENT_ID, endpoint), outbox, trigger, KEY_ID, SECRET_KEY, now=clock)
-    with served(app, listener):
+    # Most tests only need passwords to be checked, not to be slow; those that measure time put the cost back.
+    with pytest.MonkeyPatch.context() as patch, served(app, listener):
+        patch.setattr(passwords, "COST", 2**8)
         yield Cognito(endpoint, clock, trigger, outbox)
 
 

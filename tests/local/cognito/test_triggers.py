@@ -1,11 +1,15 @@
 """The pre-token-generation trigger: what it is told, what it may change, and that its refusal holds."""
 
+import itertools
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from local.cognito import triggers
+from local.cognito.app import THREADS
 from tests.local.cognito.harness import Cognito, refused
 
 OURS = {
@@ -143,6 +147,21 @@ def test_the_trigger_may_ask_the_pool_about_the_user(cognito: Cognito):
     cognito.trigger.act = look
     cognito.enrol(cognito.create())
     assert found == [["SOFTWARE_TOKEN_MFA"]]
+
+
+def test_more_triggers_than_threads_do_not_starve_their_own_calls(cognito: Cognito):
+    tokens = [cognito.sign_in(cognito.with_phone())["RefreshToken"] for _ in range(THREADS + 4)]
+    arrivals, together = itertools.count(), threading.Barrier(THREADS, timeout=10)
+
+    def look(event: dict[str, Any]) -> dict[str, Any]:
+        if next(arrivals) < THREADS:  # every thread that may run a trigger is in one now
+            together.wait()
+        cognito.idp.admin_get_user(UserPoolId=event["userPoolId"], Username=event["userName"])
+        return event
+
+    cognito.trigger.act = look
+    with ThreadPoolExecutor(len(tokens)) as pool:
+        assert all(answer["AccessToken"] for answer in pool.map(cognito.refresh, tokens))
 
 
 def test_a_slow_trigger_fails_as_it_would_in_lambda(monkeypatch: pytest.MonkeyPatch):

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from local.cognito.passwords import StoredPassword
+from local.cognito.pool import PasswordPolicy
 from tests.local.cognito.harness import Cognito, new_password, refused
 
 
@@ -171,6 +173,15 @@ def test_a_lost_app_switched_off_is_set_up_anew(cognito: Cognito):
     assert person.totp is not None
     assert lost is not None
     assert person.totp.secret != lost.secret
+
+
+def test_passwords_are_kept_as_slow_salted_digests():
+    kept = [StoredPassword(PasswordPolicy(), "Correct-horse-1") for _ in range(2)]
+    one, other = (vars(each)["_digests"][-1] for each in kept)
+    assert one != other
+    assert all("Correct" not in repr(vars(each)) for each in kept)
+    assert kept[0].matches("Correct-horse-1")
+    assert not kept[0].matches("correct-horse-1")
 
 
 @pytest.mark.parametrize(
