@@ -23,7 +23,6 @@ _COMPLETE = {
     "EncounterStatusHistory.status": _ENCOUNTER,
     "Observation.status": "registered preliminary final amended corrected cancelled entered-in-error unknown",
     "TimingRepeat.when": _WHEN,
-    "TimingRepeat.periodUnit": "s min h d wk mo a",
     **{f"{name}.comparator": _COMPARATOR for name in ("Age", "Count", "Distance", "Duration", "Quantity")},
 }
 _EXTENSIBLE = frozenset({"Expression.language"})

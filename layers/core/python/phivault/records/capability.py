@@ -14,7 +14,7 @@ _INTERACTIONS = ("create", "read", "vread", "update", "delete", "search-type")
 _SECURITY = (
     "OAuth 2.0 bearer tokens of a sign-in with a second factor. X-Purpose-Of-Use says why data is asked for; "
     "elements that this doesn't permit are withheld and the resource is marked REDACTED and SUBSETTED. "
-    "Search parameters that are personal are accepted in the body of POST _search only."
+    "Search parameters that are personal data are refused."
 )
 
 

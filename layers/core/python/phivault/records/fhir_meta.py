@@ -69,16 +69,26 @@ def _require(value: bytes | None, expected: str, rule: str) -> None:
 
 def _client_meta(meta: bytes) -> bytes | None:
     members = split(meta)
-    kept = {name: value for name, value in members.items() if name not in _OURS}
-    for name, mark in _MARKS.items():
-        if name in kept:
-            codings = [coding for coding in split_array(kept[name]) if not _is(mark, parse(coding))]
-            kept[name] = join_array(codings) if len(codings) < len(split_array(kept[name])) else kept[name]
-            if not codings:
-                del kept[name]
+    kept = {}
+    for name, value in members.items():
+        left = _unmarked(name, value)
+        if left is not None:
+            kept[name] = left
     if kept == members:
         return meta
     return join(kept) if kept else None
+
+
+def _unmarked(name: str, value: bytes) -> bytes | None:
+    if name in _OURS:
+        return None
+    if name not in _MARKS:
+        return value
+    codings = split_array(value)
+    others = [coding for coding in codings if not _is(_MARKS[name], parse(coding))]
+    if len(others) == len(codings):
+        return value
+    return join_array(others) if others else None
 
 
 def _is(mark: Mapping[str, str], coding: Any) -> bool:

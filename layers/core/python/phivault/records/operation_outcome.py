@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from phivault.errors import PhivaultError
+from phivault.records.findings import InvalidResource
 from phivault.records.json_members import encode
-from phivault.records.validate import InvalidResource
 
 MEDIA_TYPE = "application/fhir+json"
 _ISSUE_TYPES = {

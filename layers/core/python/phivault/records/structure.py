@@ -7,23 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from phivault.records.findings import MAX_FINDINGS, Finding
 from phivault.records.primitives import primitive_problem
 from phivault.records.shapes import Slot, shape
 from phivault.records.types import CONTAINED_ONLY, TYPES, model
 
-MAX_FINDINGS = 10
 _TARGET = re.compile(r"([A-Z][A-Za-z]{0,63})/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """``path`` as FHIRPath writes it (Patient.name[0].use) and the ``rule`` that is broken there."""
-
-    path: str
-    rule: str
 
 
 def findings(resource_type: str, members: Mapping[str, Any]) -> list[Finding]:

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from phivault.errors import InvalidInput
+from phivault.records.findings import MAX_FINDINGS, Finding, InvalidResource
 from phivault.records.json_members import parse
-from phivault.records.structure import MAX_FINDINGS, Finding, findings
+from phivault.records.structure import findings
 from phivault.records.types import known, model
 
 _NAME = re.compile(r"_?[a-z][A-Za-z0-9]{0,63}")
@@ -28,14 +28,6 @@ _RULES = {
     "less_than_equal": "is too large",
     "value_error": "breaks a rule of its type",
 }
-
-
-class InvalidResource(InvalidInput):
-    """A resource that isn't valid FHIR, with up to ten findings."""
-
-    def __init__(self, found: Sequence[Finding]) -> None:
-        super().__init__("; ".join(f"{finding.path} {finding.rule}" for finding in found))
-        self.findings = tuple(found)
 
 
 def validate(resource_type: str, members: Mapping[str, bytes], *, id: str | None = None) -> None:

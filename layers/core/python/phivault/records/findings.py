@@ -1,0 +1,26 @@
+"""What is wrong with a resource: where, and which rule. Never what stands there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from phivault.errors import InvalidInput
+
+MAX_FINDINGS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``path`` as FHIRPath writes it (Patient.name[0].use) and the ``rule`` that is broken there."""
+
+    path: str
+    rule: str
+
+
+class InvalidResource(InvalidInput):
+    """A resource that isn't valid FHIR, with at most ten findings."""
+
+    def __init__(self, found: Sequence[Finding]) -> None:
+        super().__init__("; ".join(f"{finding.path} {finding.rule}" for finding in found))
+        self.findings = tuple(found)
