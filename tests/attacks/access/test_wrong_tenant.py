@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from cedarpy import is_authorized_batch
 
 from phivault.access.facts import PatientFacts
+from phivault.access.policy_files import policies, schema
 from phivault.access.purpose import Purpose, PurposeOfUse
+from phivault.access.question import ApplicationQuestion, Asker
 from phivault.access.roles import Role
 from phivault.adapters.dynamodb_facts import DynamoFacts
 from phivault.errors import InvalidInput
@@ -33,6 +36,18 @@ def test_no_tenant_matches_no_tenant(granted: Granted) -> None:
     nowhere = principal(Role.CLINICIAN, tenant="")
     assert granted(nowhere, TREATMENT, PatientFacts("p", "", in_care_team=True)) == set()
     assert granted(nowhere, TREATMENT, None) == set()
+
+
+@pytest.mark.parametrize("action", ["audit:search", "me:read"])
+def test_the_policies_keep_an_auditor_in_their_tenant(action: str) -> None:
+    """The decider asks about no other tenant; should it ever, the policies say no."""
+    question = ApplicationQuestion(Asker("user", "t", "auditor", "", mfa=True), action)
+    [request] = question.requests()
+    asked = [request, request | {"resource": {"type": "Tenant", "id": "u"}}]
+    own, foreign = is_authorized_batch(asked, policies(), question.entities(), schema())
+    assert own.allowed
+    assert not foreign.allowed
+    assert foreign.diagnostics.errors == []
 
 
 @pytest.mark.parametrize(

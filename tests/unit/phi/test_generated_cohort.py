@@ -18,15 +18,9 @@ from phivault.phi.generalise import REDUCERS, generalise, present
 @pytest.fixture(scope="module")
 def resources(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder: Path = tmp_path_factory.mktemp("cohort")
-    command: list[str | Path] = [
-        Path(sys.executable).with_name("carebundle"),
-        "generate",
-        "--profile",
-        "mixed",
-        "--count",
-        "12",
-    ]
-    subprocess.run([*command, "--sex", "mixed", "--out", folder], check=True, capture_output=True)
+    carebundle = Path(sys.executable).with_name("carebundle")
+    options = ["--profile", "mixed", "--count", "12", "--sex", "mixed", "--out", str(folder)]
+    subprocess.run([carebundle, "generate", *options], check=True, capture_output=True)
     bundles = [json.loads(file.read_text("utf-8")) for file in sorted(folder.glob("*.json"))]
     return [entry["resource"] for bundle in bundles for entry in bundle.get("entry", ())]
 
