@@ -20,10 +20,10 @@ from phivault.records.validate import validate
 BODY = carebundle.to_json(carebundle.generate_bundle(profile="ckd_stage3", seed=7))
 RESOURCES = list({entry["resource"]["resourceType"]: entry["resource"] for entry in json.loads(BODY)["entry"]}.values())
 STRANGE = st.sampled_from(
-    [None, True, 0, -1, 2**31, 10**40, 1.5, 1e-30, "", " ", "x", "P1D", "9999-12-31", "0001", "0000", "T", "urn:", "http://[",
-     "http://a:999999/", "Patient/1", "#", [], {}, [None], [[]], {"x": 1}, {"resourceType": "Patient"},
-     {"reference": {}}, {"reference": "Patient/1"}, {"extension": []}, {"extension": [{"url": "x"}]}, "2020-01-01T00:00:60Z",
-     "9999-12-31T23:59:60-14:00", "🏥" * 50]
+    [None, True, 0, -1, 2**31, 10**40, 1.5, 1e-30, "", " ", "x", "P1D", "9999-12-31", "0001", "0000", "T", "urn:",
+     "http://[", "http://a:999999/", "Patient/1", "#", [], {}, [None], [[]], {"x": 1}, {"resourceType": "Patient"},
+     {"reference": {}}, {"reference": "Patient/1"}, {"extension": []}, {"extension": [{"url": "x"}]},
+     "2020-01-01T00:00:60Z", "9999-12-31T23:59:60-14:00", "🏥" * 50]
 ).map(copy.deepcopy)  # fmt: skip
 
 

@@ -17,8 +17,8 @@ _STATUS = {"POST": "201 Created", "PUT": "200 OK", "DELETE": "204 No Content"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """One version that a bundle tells of. ``method`` (POST, PUT or DELETE) is what made it; ``resource`` its JSON,
-    None where it is a deletion or isn't shown. Prints without the resource."""
+    """What one request of a transaction made. ``method`` is POST, PUT or DELETE; ``resource`` the JSON as the caller
+    may see it, None where it is a deletion or isn't shown. Prints without the resource."""
 
     method: str
     type: str
@@ -28,9 +28,9 @@ class Version:
     resource: bytes | None = field(default=None, repr=False)
 
 
-def transaction_response(versions: Sequence[Version], base_url: str) -> bytes:
+def transaction_response(made: Sequence[Version], base_url: str) -> bytes:
     """The answer to a transaction, one entry per request, in the request's order."""
-    return _bundle("transaction-response", [_answered(version, base_url) for version in versions])
+    return _bundle("transaction-response", [_answered(one, base_url) for one in made])
 
 
 def searchset(
@@ -45,11 +45,6 @@ def searchset(
     return _bundle("searchset", entries, links, total)
 
 
-def history(versions: Sequence[Version], base_url: str, *, links: dict[str, str], total: int | None = None) -> bytes:
-    """Versions of one resource, the newest first; a deletion stands without a resource."""
-    return _bundle("history", [_past(version, base_url) for version in versions], links, total)
-
-
 def _bundle(kind: str, entries: list[bytes], links: dict[str, str] | None = None, total: int | None = None) -> bytes:
     members = {"resourceType": b'"Bundle"', "type": encode(kind)}
     if total is not None:
@@ -61,26 +56,19 @@ def _bundle(kind: str, entries: list[bytes], links: dict[str, str] | None = None
     return join(members)
 
 
-def _answered(version: Version, base_url: str) -> bytes:
+def _answered(made: Version, base_url: str) -> bytes:
     # A deletion's entry has a response alone: fullUrl would name what is no longer there.
-    members = {} if version.method == "DELETE" else {"fullUrl": encode(f"{base_url}/{version.type}/{version.id}")}
-    return join(members | _resource(version) | {"response": _response(version, base_url)})
+    members = {} if made.method == "DELETE" else {"fullUrl": encode(f"{base_url}/{made.type}/{made.id}")}
+    return join(members | _resource(made) | {"response": _response(made, base_url)})
 
 
-def _past(version: Version, base_url: str) -> bytes:
-    place = version.type if version.method == "POST" else f"{version.type}/{version.id}"
-    request = {"method": version.method, "url": place}
-    members = {"fullUrl": encode(f"{base_url}/{version.type}/{version.id}")} | _resource(version)
-    return join(members | {"request": encode(request), "response": _response(version, base_url)})
+def _resource(made: Version) -> dict[str, bytes]:
+    return {} if made.resource is None else {"resource": made.resource}
 
 
-def _resource(version: Version) -> dict[str, bytes]:
-    return {} if version.resource is None else {"resource": version.resource}
-
-
-def _response(version: Version, base_url: str) -> bytes:
-    response = {"status": _STATUS[version.method]}
-    if version.method != "DELETE":
-        response["location"] = f"{base_url}/{version.type}/{version.id}/_history/{version.version}"
-    response |= {"etag": f'W/"{version.version}"', "lastModified": instant(version.at)}
+def _response(made: Version, base_url: str) -> bytes:
+    response = {"status": _STATUS[made.method]}
+    if made.method != "DELETE":
+        response["location"] = f"{base_url}/{made.type}/{made.id}/_history/{made.version}"
+    response |= {"etag": f'W/"{made.version}"', "lastModified": instant(made.at)}
     return encode(response)
