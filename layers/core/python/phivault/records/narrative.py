@@ -26,7 +26,7 @@ _LINKS = frozenset({"href", "src", "cite", "longdesc"})
 _LINK = re.compile(r"(?:https?://|mailto:|tel:|#)[^\s<>\"']*+", re.IGNORECASE)
 # A remote image would tell a third party that, and from where, a record is being read.
 _IMAGE = re.compile(r"#[^\s<>\"']*+|data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]*+")
-_ACTIVE_STYLE = re.compile(r"url|expression|behaviou?r|binding|import|[\\@<>]|/\*", re.IGNORECASE)
+_ACTIVE_STYLE = re.compile(r"url|expression|behaviou?r|binding|[\\@<>]|/\*", re.IGNORECASE)
 
 
 class _Refused(Exception):
