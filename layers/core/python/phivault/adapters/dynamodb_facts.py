@@ -31,6 +31,7 @@ _BATCH = 100  # the most keys of one BatchGetItem
 _TRIES = 4
 _FIRST_WAIT_SECONDS = 0.025
 _CONDITION = "ConditionalCheckFailedException"
+_jitter = random.SystemRandom().random
 
 
 class DynamoFacts:
@@ -68,7 +69,7 @@ class DynamoFacts:
         wanted = list(keys)
         for attempt in range(_TRIES):
             if attempt:
-                self._wait(_FIRST_WAIT_SECONDS * 2**attempt * random.random())  # noqa: S311  (jitter is no secret)
+                self._wait(_FIRST_WAIT_SECONDS * 2**attempt * _jitter())
             with translated("DynamoDB"):
                 answer = client("dynamodb").batch_get_item(
                     RequestItems={
