@@ -14,7 +14,7 @@ def div(inside: str, attributes: str = "") -> str:
     [
         "text",
         "<p>a &lt; b &amp; c &#160;</p><br/>",
-        '<table border="1"><tbody><tr><td colspan="2" style="color: red !important; width: 10%">x</td></tr></tbody></table>',
+        '<table border="1"><tbody><tr><td style="color: red !important; width: 1%">x</td></tr></tbody></table>',
         '<a href="https://example.org/a?b=c">x</a><a name="n" href="#n">y</a>',
         '<img src="#photo" alt="x"/>',
         '<img src="data:image/png;base64,aGVsbG8=" alt="x"/>',
