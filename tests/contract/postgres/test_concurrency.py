@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import psycopg
 import pytest
@@ -55,7 +56,7 @@ def test_of_two_requests_with_one_key_one_wins(
         def write(store: PostgresStore, id: str, record: IdempotencyRecord = record) -> None:
             store.commit(tenant, [version("Patient", id, 1)], references=(), idempotency=record)
 
-        ended = race(lambda: write(postgres_store, f"a{n}"), lambda: write(second_store, f"b{n}"))
+        ended = race(partial(write, postgres_store, f"a{n}"), partial(write, second_store, f"b{n}"))
         assert ended == ["Conflict", "done"]
         made = [postgres_store.read(tenant, "Patient", f"{who}{n}") for who in "ab"]
         assert made.count(None) == 1
@@ -86,8 +87,8 @@ def test_a_reference_makes_the_deletion_wait(
         refer = version("Observation", "o", 1)
         postgres_store.commit(tenant, [refer], references=[("Patient", "p")], idempotency=None)
         started = time.monotonic()
+        delete = version("Patient", "p", 2, envelope=None)
         with pytest.raises(Unavailable) as caught:
-            delete = version("Patient", "p", 2, envelope=None)
             postgres_store.commit(tenant, [delete], references=(), idempotency=None)
         assert 1.5 < time.monotonic() - started < 3
         assert caught.value.retry_after == 1

@@ -38,7 +38,11 @@ class Connection(psycopg.Connection[TupleRow]):
 
         (It also tells of reloaded settings; connecting anew then does no harm.) It can have vanished silently, too.
         """
-        return not self.closed and not select.select([self.pgconn.socket], [], [], 0)[0]
+        if self.closed:
+            return False
+        poll = select.poll()
+        poll.register(self.pgconn.socket, select.POLLIN)
+        return not poll.poll(0)
 
 
 def connect(dsn: str) -> Connection:

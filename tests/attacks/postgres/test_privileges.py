@@ -1,0 +1,142 @@
+"""What the application role is and may: the database's own catalogues tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from local.postgres import Postgres
+
+
+@pytest.fixture
+def admin(postgres: Postgres) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(postgres.admin_dsn, autocommit=True) as admin:
+        yield admin
+
+
+def column(connection: psycopg.Connection, query: str) -> set[str]:
+    return {row[0] for row in connection.execute(query)}
+
+
+def test_row_level_security_is_forced_on_every_table_of_phi(admin: psycopg.Connection) -> None:
+    tables = (
+        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'phi'::regnamespace "
+        "AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+    )
+    assert column(admin, tables) >= {"resources", "history"}
+    assert column(admin, tables + " AND NOT (c.relrowsecurity AND c.relforcerowsecurity)") == set()
+
+
+def test_and_on_idempotency(admin: psycopg.Connection) -> None:
+    query = "SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE oid = 'app.idempotency'::regclass"
+    assert column(admin, query) == {True}
+
+
+def test_every_policy_is_the_tenants(admin: psycopg.Connection) -> None:
+    rows = admin.execute("SELECT permissive, roles::text, cmd, qual, with_check FROM pg_policies").fetchall()
+    check = "(tenant_id = ( SELECT app.tenant() AS tenant))"
+    assert len(rows) == 3
+    assert set(rows) == {("PERMISSIVE", "{public}", "ALL", check, check)}
+
+
+def test_keys_lead_with_the_tenant(admin: psycopg.Connection) -> None:
+    indexes = admin.execute(
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = 'phi' OR tablename = 'idempotency'"
+    ).fetchall()
+    assert len(indexes) >= 4
+    assert all("(tenant_id, " in definition for (definition,) in indexes)
+
+
+@pytest.mark.parametrize("role", ["phivault_app", "phivault_owner"])
+def test_the_roles_have_no_attributes(admin: psycopg.Connection, role: str) -> None:
+    row = admin.execute(
+        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication FROM pg_roles WHERE rolname = %s",
+        (role,),
+    ).fetchone()
+    assert row == (False,) * 5
+
+
+def test_the_application_role_owns_nothing_and_belongs_to_no_role(admin: psycopg.Connection) -> None:
+    owned = "SELECT classid::regclass::text FROM pg_shdepend WHERE refobjid = 'phivault_app'::regrole AND deptype = 'o'"
+    assert column(admin, owned) == set()
+    assert (
+        column(admin, "SELECT roleid::regrole::text FROM pg_auth_members WHERE member = 'phivault_app'::regrole")
+        == set()
+    )
+
+
+def test_it_can_create_nothing(connection: psycopg.Connection) -> None:
+    for statement in (
+        "CREATE TEMP TABLE t (n int)",
+        "CREATE TABLE public.t (n int)",
+        "CREATE TABLE app.t (n int)",
+        "CREATE TABLE phi.t (n int)",
+        "CREATE SCHEMA mine",
+        "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "SELECT 1 AS n INTO TEMP t",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement)
+
+
+def test_it_has_exactly_these_rights_to_tables(admin: psycopg.Connection) -> None:
+    rows = admin.execute(
+        "SELECT table_schema || '.' || table_name, privilege_type FROM information_schema.role_table_grants "
+        "WHERE grantee IN ('phivault_app', 'PUBLIC') AND table_schema NOT IN ('pg_catalog', 'information_schema')"
+    ).fetchall()
+    assert set(rows) == {
+        (table, right)
+        for table in ("phi.resources", "phi.history", "app.idempotency")
+        for right in ("SELECT", "INSERT")
+    }
+    columns = (
+        "SELECT column_name FROM information_schema.column_privileges "
+        "WHERE grantee = 'phivault_app' AND privilege_type = 'UPDATE'"
+    )
+    assert column(admin, columns) == {"version", "at", "envelope"}
+
+
+def test_it_may_call_exactly_these_functions(admin: psycopg.Connection) -> None:
+    callable_ = (
+        "SELECT p.oid::regproc::text FROM pg_proc p WHERE pronamespace NOT IN "
+        "('pg_catalog'::regnamespace, 'information_schema'::regnamespace) "
+        "AND has_schema_privilege('phivault_app', pronamespace, 'USAGE') "
+        "AND has_function_privilege('phivault_app', p.oid, 'EXECUTE')"
+    )
+    names = ("tenant", "read", "read_version", "search", "find_idempotent", "commit")
+    assert column(admin, callable_) == {f"app.{name}" for name in names}
+
+
+def test_every_function_has_a_fixed_search_path(admin: psycopg.Connection) -> None:
+    """A SECURITY DEFINER function that resolved names by its caller's path would run the caller's code as the owner."""
+    rows = admin.execute(
+        "SELECT proname, prosecdef, proconfig FROM pg_proc "
+        "WHERE pronamespace IN ('app'::regnamespace, 'phi'::regnamespace)"
+    ).fetchall()
+    assert {name for name, definer, _ in rows if definer} == {"tenant"}
+    assert all("search_path=pg_catalog, pg_temp" in config for _, _, config in rows)
+
+
+def test_a_hijacked_search_path_changes_nothing(own_postgres: Postgres) -> None:
+    """Even with a schema to create in, which the role has not: its functions and tables are never looked at."""
+    with psycopg.connect(own_postgres.admin_dsn, autocommit=True) as admin:
+        admin.execute("CREATE SCHEMA evil AUTHORIZATION phivault_app")
+        admin.execute("GRANT TEMP ON DATABASE phivault TO phivault_app")
+        admin.execute("GRANT USAGE ON LANGUAGE sql TO phivault_app")
+        admin.execute("INSERT INTO phi.resources VALUES ('victim', 'Patient', 'p', 1, 'Patient/p', now(), 'x')")
+    with psycopg.connect(own_postgres.app_dsn, autocommit=True) as app:
+        app.execute("CREATE FUNCTION evil.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT ''::bytea $$")
+        app.execute("CREATE FUNCTION evil.pg_backend_pid() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$")
+        app.execute(
+            "CREATE FUNCTION evil.string_to_array(text, text) RETURNS text[] LANGUAGE sql AS $$ SELECT '{}'::text[] $$"
+        )
+        app.execute("CREATE TEMP TABLE context_keys (slot int, key_id text, key bytea)")
+        app.execute("INSERT INTO context_keys VALUES (1, 'mine', decode(repeat('00', 32), 'hex'))")
+        app.execute("SET search_path = evil, pg_temp, pg_catalog, app")
+        for forged in ("v1|mine|victim|9999999999|" + "0" * 64, "v1|test|victim|9999999999|" + "0" * 64):
+            app.execute("SELECT set_config('phivault.context', %s, false)", (forged,))
+            with pytest.raises(psycopg.errors.InvalidAuthorizationSpecification):
+                app.execute("SELECT * FROM phi.resources")
