@@ -12,7 +12,8 @@ class PortTaken(Exception):
 
 def listen(port: int) -> socket.socket:
     """A listening socket on 127.0.0.1; port 0 takes a free one. Raises PortTaken."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Naming the protocol lets asyncio set TCP_NODELAY on accepted connections; without, each call waits 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))

@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import string
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ import boto3
 import httpx
 import pyotp
 
+from local.bundles import generate, patient_in
 from local.stack import Say, Stack
 
 TOTP_STEP = 30
@@ -99,7 +97,7 @@ class Seeder:
                 seeded.users[role], token = self._user(tenant.name, role)
             if role == "clinician":
                 importer = token
-        for number, bundle in enumerate(bundles(self._stack.workspace.folder, tenant), 1):
+        for number, bundle in enumerate(generate(count=tenant.patients, seed=tenant.seed), 1):
             seeded.patients.append(self._import(importer, bundle))
             if number % 5 == 0 or number == tenant.patients:
                 self._say(f"imported {number} of {tenant.patients} generated patients into {tenant.name}")
@@ -155,9 +153,7 @@ class Seeder:
         )
         if answer.status_code != 200:
             raise RuntimeError(f"The import answered {answer.status_code}: {answer.text}")
-        locations = [entry["response"]["location"] for entry in answer.json()["entry"]]
-        patient: str = next(location.split("/")[1] for location in locations if location.startswith("Patient/"))
-        return patient
+        return patient_in(answer.json())
 
     def _post(self, path: str, body: dict[str, str]) -> dict[str, Any]:
         answer = self._api.post(f"/{path}", json=body)
@@ -168,17 +164,6 @@ class Seeder:
             raise RuntimeError(f"{path} answered {answer.status_code}: {answer.text}")
         document: dict[str, Any] = answer.json()
         return document
-
-
-def bundles(folder: Path, tenant: Tenant) -> Iterator[bytes]:
-    """Generated US Core transaction bundles, one patient each, the same for the same seed."""
-    out = folder / "bundles" / tenant.name
-    command = [sys.executable, "-m", "carebundle.cli", "generate", "--profile", "mixed", "--sex", "mixed"]
-    command += ["--count", str(tenant.patients), "--seed", str(tenant.seed), "--out", str(out)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    for path in sorted(out.glob("*.json")):
-        yield path.read_bytes()
-        path.unlink()  # nothing that was imported stays readable on disk
 
 
 def _attributes(**values: str) -> list[Any]:

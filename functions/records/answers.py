@@ -14,10 +14,9 @@ from phivault.records.released import Released
 
 def resource(released: Released, *, status: int = 200, location: str | None = None) -> Response[str]:
     """One resource with its ETag and Last-Modified."""
-    headers = {
-        "ETag": f'W/"{released.version}"',
-        "Last_Modified": format_datetime(released.at.astimezone(UTC), usegmt=True),
-    }
+    headers = {"ETag": f'W/"{released.version}"'}
+    if released.at is not None:
+        headers["Last_Modified"] = format_datetime(released.at.astimezone(UTC), usegmt=True)
     if location is not None:
         headers["Location"] = f"{location}/{released.type}/{released.id}/_history/{released.version}"
     return web.answer(status, released.body.decode(), media=MEDIA_TYPE, **headers)

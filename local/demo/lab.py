@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -17,6 +13,7 @@ import httpx
 import psycopg
 import pyotp
 
+from local.bundles import generate
 from local.demo.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -85,25 +82,11 @@ class Lab:
 
     def new_patient(self) -> tuple[httpx.Response, dict[str, Any]]:
         """Generate one more test patient with its records and import it as the clinician. The answer, the Patient."""
-        bundle = generate(seed=int(time.time()))
+        (bundle,) = generate(count=1, seed=int(time.time()))
         headers = {"Authorization": f"Bearer {self.token('clinician')}", "Content-Type": "application/fhir+json"}
         answer = self.http.post("/v1/fhir", content=bundle, headers=headers)
         entries = json.loads(bundle)["entry"]
         return answer, next(e["resource"] for e in entries if e["resource"]["resourceType"] == "Patient")
-
-
-def generate(seed: int) -> bytes:
-    """One generated transaction bundle."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "carebundle.cli", "generate", "--profile", "mixed", "--count", "1"]
-        subprocess.run([*command, "--seed", str(seed), "--out", folder], check=True, stdout=subprocess.DEVNULL)
-        return next(Path(folder).glob("*.json")).read_bytes()
-
-
-def patient_of(answer: httpx.Response) -> str:
-    """The id of the Patient that an import made."""
-    locations = [entry["response"]["location"] for entry in answer.json()["entry"]]
-    return str(next(location for location in locations if location.startswith("Patient/")).split("/")[1])
 
 
 def seen(title: str, answer: httpx.Response, *, kept: bool, verdict: str) -> Exchange:

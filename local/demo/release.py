@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from local.bundles import patient_in
 from local.demo.exchange import Exchange
-from local.demo.lab import Lab, patient_of, seen, shorten
+from local.demo.lab import Lab, seen, shorten
 
 
 def play(lab: Lab) -> Iterator[Exchange]:
@@ -16,7 +17,7 @@ def play(lab: Lab) -> Iterator[Exchange]:
     kept = imported.status_code == 200
     verdict = "All resources, or none" if kept else "The import failed"
     yield seen("Import a generated patient", imported, kept=kept, verdict=verdict)
-    id = patient_of(imported)
+    id = patient_in(imported.json())
     yield from _reads(lab, f"/v1/fhir/Patient/{id}", patient)
     yield _row(lab, id, patient)
     yield _object(lab, id, patient)

@@ -111,8 +111,9 @@ def postgres() -> PostgresStore:
 
 @cache
 def records() -> Records:
+    from uuid import uuid4
+
     from phivault.adapters.dynamodb_facts import DynamoFacts
-    from phivault.ids import uuid7
     from phivault.records.service import Records
 
     return Records(
@@ -122,5 +123,5 @@ def records() -> Records:
         facts=DynamoFacts(settings().access_state_table),
         decider=decider(),
         now=_utc,
-        new_id=uuid7,
+        new_id=lambda: str(uuid4()),  # random: the time in a version 7 would date a de-identified record
     )

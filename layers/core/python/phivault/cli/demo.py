@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from phivault.cli.local_stack import facts
 
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def demo(
