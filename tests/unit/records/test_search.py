@@ -1,0 +1,244 @@
+"""Searching: what the caller may not see isn't there, and what is returned was recorded first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from phivault.access.roles import Role
+from phivault.audit.event import Action, RiskLevel
+from phivault.errors import IntegrityError, InvalidInput, NotFound, Unavailable, UnsupportedParameter
+from phivault.records import search as module
+from phivault.records.call import Call
+from phivault.records.search import Found, search
+from tests.support.records_fakes import BASE_URL, PLANTED, World, a_patient, an_observation, flipped
+
+
+def find(world: World, type: str, call: Call | None = None, **parameters: str) -> Found:
+    return search(world.records, call or world.call(), type, list(parameters.items()), base_url=BASE_URL)
+
+
+def resources(found: Found) -> list[dict[str, Any]]:
+    return [entry["resource"] for entry in json.loads(found.body).get("entry", [])]
+
+
+def follow(world: World, found: Found, call: Call | None = None) -> Found | None:
+    links = {link["relation"]: link["url"] for link in json.loads(found.body)["link"]}
+    if "next" not in links:
+        return None
+    url = urlsplit(links["next"])
+    type = url.path.rpartition("/")[2]
+    return search(world.records, call or world.call(), type, parse_qsl(url.query), base_url=BASE_URL)
+
+
+def test_only_patients_whom_the_caller_may_see_are_found(world: World, patient: str) -> None:
+    world.make("Patient", a_patient(), world.call(user_id="clinician-2"))
+    world.forget()
+    assert [found["id"] for found in resources(find(world, "Patient"))] == [patient]
+
+
+def test_nothing_tells_that_there_is_more(world: World, patient: str) -> None:
+    alone = find(world, "Patient").body
+    world.make("Patient", a_patient(), world.call(user_id="clinician-2"))
+    assert find(world, "Patient").body == alone
+    assert "total" not in json.loads(alone)
+
+
+def test_the_intent_and_each_patients_release_are_one_record_before_anything_opens(world: World, patient: str) -> None:
+    other = world.make("Patient", a_patient()).id
+    for owner in (patient, patient, other):
+        world.make("Observation", an_observation(owner))
+    world.forget()
+    world.cold()
+
+    find(world, "Observation")
+
+    assert len(world.locked.objects) == 1
+    intent, *releases = world.events
+    assert (intent.action, intent.resource, intent.patient, intent.classes) == (Action.SEARCH, "Observation", "", ())
+    by_patient = {event.patient: event for event in releases}
+    assert len(releases) == 2
+    assert (by_patient[patient].resource_id, by_patient[patient].classes) == (
+        "",
+        ("administrative", "clinical", "identifying", "sensitive"),
+    )
+    assert by_patient[patient].risk is RiskLevel.MEDIUM
+    assert by_patient[other].resource_id != ""
+    assert world.steps == ["record", "unwrap", "unwrap"]
+
+
+@pytest.mark.parametrize("failure", ["before", "after"])
+def test_without_a_record_nothing_is_released_or_opened(world: World, patient: str, failure: str) -> None:
+    world.cold()
+    world.locked.failures = [failure]
+    with pytest.raises(Unavailable):
+        find(world, "Patient")
+    assert "unwrap" not in world.steps
+
+
+def test_a_search_finds_by_id(world: World, patient: str) -> None:
+    other = world.make("Patient", a_patient()).id
+    assert {found["id"] for found in resources(find(world, "Patient", _id=f"{patient},{other},nobody"))} == {
+        patient,
+        other,
+    }
+    assert [found["id"] for found in resources(find(world, "Patient", _id=other))] == [other]
+
+
+@pytest.mark.parametrize("form", ["{}", "Patient/{}"])
+def test_a_search_finds_what_is_about_a_patient(world: World, patient: str, form: str) -> None:
+    other = world.make("Patient", a_patient()).id
+    mine = world.make("Observation", an_observation(patient)).id
+    world.make("Observation", an_observation(other))
+    assert [found["id"] for found in resources(find(world, "Observation", patient=form.format(patient)))] == [mine]
+
+
+def test_related_persons_are_found_through_their_patient(world: World, patient: str) -> None:
+    other = world.make("Patient", a_patient()).id
+    ids = [
+        world.make("RelatedPerson", {"resourceType": "RelatedPerson", "patient": {"reference": f"Patient/{who}"}}).id
+        for who in (patient, other)
+    ]
+    assert [found["id"] for found in resources(find(world, "RelatedPerson", patient=patient))] == ids[:1]
+    world.destroy_key(f"RelatedPerson/{ids[0]}")
+    assert [found["id"] for found in resources(find(world, "RelatedPerson"))] == ids[1:]
+
+
+def test_asking_for_a_patient_out_of_reach_finds_nothing_and_is_a_recorded_denial(world: World, patient: str) -> None:
+    world.make("Observation", an_observation(patient))
+    stranger = world.call(user_id="clinician-2")
+    world.forget()
+    found = find(world, "Observation", stranger, patient=patient)
+    assert resources(found) == []
+    intent, denial = world.events
+    assert (intent.success, denial.success, denial.error) == (True, False, "denied")
+    assert (denial.patient, denial.risk) == (patient, RiskLevel.HIGH)
+
+
+def test_a_patient_finds_their_own_record(world: World, patient: str) -> None:
+    world.make("Patient", a_patient())
+    world.make("Observation", an_observation(patient))
+    myself = world.call(Role.PATIENT, patient_id=patient)
+    assert [found["id"] for found in resources(find(world, "Patient", myself))] == [patient]
+    assert len(resources(find(world, "Observation", myself))) == 1
+    assert world.facts.asked[-1] == {patient}
+
+
+def test_a_researcher_finds_generalised_forms_of_everyone(world: World, patient: str) -> None:
+    world.make("Observation", an_observation(patient))
+    found = find(world, "Patient", world.call(Role.RESEARCHER))
+    assert resources(found)[0]["birthDate"] == "1979"
+    assert not any(value.encode() in found.body for value in PLANTED if value != "6.25")
+    assert len(resources(find(world, "Observation", world.call(Role.RESEARCHER)))) == 1
+
+
+def test_a_coordinator_finds_thinned_resources(world: World, patient: str) -> None:
+    world.make("Observation", an_observation(patient))
+    (found,) = resources(find(world, "Observation", world.call(Role.CARE_COORDINATOR)))
+    assert "valueQuantity" not in found
+    assert found["meta"]["tag"][0]["code"] == "SUBSETTED"
+
+
+def test_pages_hold_every_resource_once(world: World, patient: str) -> None:
+    made = {world.make("Observation", an_observation(patient)).id for _ in range(7)}
+    page: Found | None = find(world, "Observation", _count="3")
+    seen, counts = [], []
+    while page is not None:
+        seen += [found["id"] for found in resources(page)]
+        counts.append(page.count)
+        page = follow(world, page)
+    assert (sorted(seen), counts) == (sorted(made), [3, 3, 1])
+
+
+def test_a_page_is_filled_from_beyond_what_is_not_visible(world: World, patient: str) -> None:
+    strangers = world.call(user_id="clinician-2")
+    for number in range(6):
+        world.records = world.records.__class__(
+            **{name: getattr(world.records, name) for name in world.records.__slots__}
+            | {"new_id": lambda number=number: f"00000000-0000-4000-8000-{number:012d}"}
+        )
+        world.make("Patient", a_patient(), strangers)
+    assert [found["id"] for found in resources(find(world, "Patient", _count="1"))] == [patient]
+
+
+def test_a_search_looks_at_a_bounded_number_of_rows_and_says_where_to_go_on(
+    world: World, patient: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAGE", 2)
+    monkeypatch.setattr(module, "MAX_PAGES", 2)
+    for _ in range(9):
+        world.make("Patient", a_patient(), world.call(user_id="clinician-2"))
+    page: Found | None = find(world, "Patient", _count="1")
+    seen = []
+    while page is not None:
+        seen += [found["id"] for found in resources(page)]
+        page = follow(world, page)
+    assert seen == [patient]
+    assert world.store.calls.count("search") >= 4
+
+
+def test_a_cursor_serves_only_who_got_it_and_says_nothing(world: World, patient: str) -> None:
+    for _ in range(3):
+        world.make("Observation", an_observation(patient))
+    page = find(world, "Observation", _count="1")
+    cursor = dict(parse_qsl(urlsplit(json.loads(page.body)["link"][1]["url"]).query))["_cursor"]
+    assert resources(page)[0]["id"] not in cursor
+    find(world, "Observation", _cursor=cursor)
+    for call in (world.call(user_id="clinician-2"), world.call(tenant="south")):
+        with pytest.raises(InvalidInput):
+            find(world, "Observation", call, _cursor=cursor)
+    with pytest.raises(InvalidInput):
+        find(world, "Patient", _cursor=cursor)
+    for broken in ("", "x", "%%%", "A" * 2000, cursor[:-4] + "AAAA"):
+        with pytest.raises(InvalidInput):
+            find(world, "Observation", _cursor=broken)
+
+
+def test_deletions_are_not_found(world: World, patient: str) -> None:
+    made = world.make("Observation", an_observation(patient)).id
+    world.store.replace("north", "Observation", made, envelope=None)
+    assert resources(find(world, "Observation")) == []
+
+
+def test_what_is_erased_meanwhile_is_passed_over(world: World, patient: str) -> None:
+    other = world.make("Patient", a_patient()).id
+    world.destroy_key(f"Patient/{other}")
+    assert [found["id"] for found in resources(find(world, "Patient"))] == [patient]
+
+
+def test_one_resource_that_does_not_open_stops_the_answer(world: World, patient: str) -> None:
+    world.make("Patient", a_patient())
+    envelope = world.store.read("north", "Patient", patient).envelope
+    world.store.replace("north", "Patient", patient, envelope=flipped(envelope))
+    with pytest.raises(IntegrityError):
+        find(world, "Patient")
+    assert world.events[-1].risk is RiskLevel.CRITICAL
+
+
+def test_facts_about_a_page_are_loaded_in_one_call(world: World, patient: str) -> None:
+    for _ in range(4):
+        world.make("Patient", a_patient())
+    loads = world.facts.loads
+    find(world, "Patient")
+    assert world.facts.loads == loads + 1
+
+
+def test_a_refused_parameter_is_recorded_and_looks_nothing_up(world: World, patient: str) -> None:
+    with pytest.raises(UnsupportedParameter):
+        find(world, "Patient", name="Zyxwvuts")
+    assert (world.recorded().action, world.recorded().error) == (Action.SEARCH, "unsupported-parameter")
+    assert world.store.calls == []
+
+
+def test_the_directory_is_searched_by_care_staff(world: World) -> None:
+    world.make("Organization", {"resourceType": "Organization", "name": "Example Clinic"})
+    assert [found["name"] for found in resources(find(world, "Organization"))] == ["Example Clinic"]
+    assert resources(find(world, "Organization", world.call(Role.RESEARCHER))) == []
+
+
+def test_a_type_that_is_not_served_is_not_found(world: World) -> None:
+    with pytest.raises(NotFound):
+        find(world, "Basic")
