@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import random
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from random import SystemRandom
 from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _FIRST_PAUSE = 0.05
+_RANDOM = SystemRandom()  # spreads load; the system's needs no excuse
 
 
 class S3Events:
@@ -62,7 +63,7 @@ class S3Events:
         """Repeat the same PUT until its outcome is known: stored, refused, or the deadline."""
         pause = _FIRST_PAUSE
         while not self._stored(key, body):
-            wait = random.uniform(pause / 2, pause)  # noqa: S311  (spreads load)
+            wait = _RANDOM.uniform(pause / 2, pause)
             if time.monotonic() + wait >= deadline:
                 raise Unavailable("S3 did not answer in time")
             time.sleep(wait)
