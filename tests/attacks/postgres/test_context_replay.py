@@ -83,6 +83,11 @@ def test_malformed(connection: psycopg.Connection, victim: str, forged: str) -> 
     refused(connection, forged.replace("{victim}", victim))
 
 
+@pytest.mark.parametrize("added", ["|", "|x", "0", " "])
+def test_something_added(connection: psycopg.Connection, victim: str, context: Context, added: str) -> None:
+    refused(connection, context(connection, victim) + added)
+
+
 @pytest.mark.parametrize("position", range(5))
 def test_one_character_changed(connection: psycopg.Connection, victim: str, context: Context, position: int) -> None:
     parts = context(connection, victim).split("|")

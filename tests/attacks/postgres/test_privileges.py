@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -128,15 +129,14 @@ def test_a_hijacked_search_path_changes_nothing(own_postgres: Postgres) -> None:
         admin.execute("GRANT USAGE ON LANGUAGE sql TO phivault_app")
         admin.execute("INSERT INTO phi.resources VALUES ('victim', 'Patient', 'p', 1, 'Patient/p', now(), 'x')")
     with psycopg.connect(own_postgres.app_dsn, autocommit=True) as app:
+        app.execute("GRANT USAGE ON SCHEMA evil TO PUBLIC")
         app.execute("CREATE FUNCTION evil.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT ''::bytea $$")
         app.execute("CREATE FUNCTION evil.pg_backend_pid() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$")
-        app.execute(
-            "CREATE FUNCTION evil.string_to_array(text, text) RETURNS text[] LANGUAGE sql AS $$ SELECT '{}'::text[] $$"
-        )
         app.execute("CREATE TEMP TABLE context_keys (slot int, key_id text, key bytea)")
         app.execute("INSERT INTO context_keys VALUES (1, 'mine', decode(repeat('00', 32), 'hex'))")
         app.execute("SET search_path = evil, pg_temp, pg_catalog, app")
-        for forged in ("v1|mine|victim|9999999999|" + "0" * 64, "v1|test|victim|9999999999|" + "0" * 64):
+        for key_id in ("mine", "test"):
+            forged = f"v1|{key_id}|victim|{int(time.time()) + 30}|{'0' * 64}"
             app.execute("SELECT set_config('phivault.context', %s, false)", (forged,))
             with pytest.raises(psycopg.errors.InvalidAuthorizationSpecification):
                 app.execute("SELECT * FROM phi.resources")

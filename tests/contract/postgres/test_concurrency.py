@@ -117,18 +117,18 @@ def test_a_waiting_reference_sees_the_deletion(
 def test_crossing_commits_do_not_deadlock(
     postgres_store: PostgresStore, second_store: PostgresStore, tenant: str, version: Make
 ) -> None:
-    """Each writes what the other refers to, listed in opposite orders."""
-    writes = [version("Patient", id, 1) for id in "ab"]
-    postgres_store.commit(tenant, writes, references=(), idempotency=None)
-    for n in range(2, 12):
-        ended = race(
-            lambda n=n: postgres_store.commit(
-                tenant, [version("Patient", "a", n)], references=[("Patient", "b")], idempotency=None
-            ),
-            lambda n=n: second_store.commit(
-                tenant, [version("Patient", "b", n)], references=[("Patient", "a")], idempotency=None
-            ),
-        )
+    """Each writes what the other refers to, and enough of it that they overlap."""
+    halves = {half: [f"{half}{n}" for n in range(40)] for half in "ab"}
+
+    def write(store: PostgresStore, half: str, number: int) -> None:
+        references = [("Patient", id) for id in halves["b" if half == "a" else "a"]] if number > 1 else []
+        writes = [version("Patient", id, number) for id in halves[half]]
+        store.commit(tenant, writes, references=references, idempotency=None)
+
+    write(postgres_store, "a", 1)
+    write(postgres_store, "b", 1)
+    for number in range(2, 10):
+        ended = race(partial(write, postgres_store, "a", number), partial(write, second_store, "b", number))
         assert ended == ["done", "done"]
 
 
