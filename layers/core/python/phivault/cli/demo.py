@@ -55,7 +55,7 @@ def _show(exchange: dict[str, Any], quiet: bool) -> None:
 def _ask(method: str, url: str) -> Iterator[bytes]:
     request = urllib.request.Request(url, method=method)  # noqa: S310  # the URL is the local stack's own
     try:
-        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310  # nosec B310: as above
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310  # nosec B310
             yield from answer
     except urllib.error.URLError:
         typer.echo("The local stack doesn't answer. Start it in another terminal: make run", err=True)
