@@ -1,3 +1,3 @@
 """Fixtures shared by all tests; each plugin starts and ends what it needs."""
 
-pytest_plugins = ["tests.support.postgres", "tests.support.aws"]
+pytest_plugins = ["tests.support.postgres", "tests.support.aws", "tests.support.stack"]
