@@ -7,7 +7,6 @@ ends with its input or its parent.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import secrets
@@ -17,8 +16,9 @@ import sys
 from dataclasses import dataclass, field
 from typing import IO, Self, cast
 
+from local.parent import end_with_parent
+
 REGION = "us-east-1"
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
@@ -86,7 +86,8 @@ class LocalAws:
 
 
 def main() -> None:
-    _end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C at the terminal reaches the parent, which ends us in order
+    end_with_parent()
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"  # before moto is imported: no web page may read from here
     from local.aws_server import SERVICES, Gate, Listener, Moto
 
@@ -109,15 +110,6 @@ def main() -> None:
         if command is not None:
             command()
         _say("ok" if command is not None else "unknown command")
-
-
-def _end_with_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C at the terminal reaches the parent, which ends us in order
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died before the call took hold
-            sys.exit(0)
 
 
 def _say(line: str) -> None:

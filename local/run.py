@@ -14,6 +14,7 @@ import segno
 from rich.console import Console
 
 from local.demo.lab import Lab
+from local.parent import end_with_parent
 from local.ports import PortTaken
 from local.seed import Seeded, Seeder, write_demo
 from local.stack import Stack
@@ -25,6 +26,8 @@ console = Console(highlight=False, soft_wrap=True)
 def main() -> int:
     started = time.monotonic()
     over = threading.Event()
+    if "MAKELEVEL" in os.environ:
+        end_with_parent()  # make passes Ctrl-C on, but nothing when it is killed
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
 

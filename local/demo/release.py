@@ -55,14 +55,15 @@ def _object(lab: Lab, id: str, patient: dict[str, Any]) -> Exchange:
 
 
 def release_object(lab: Lab, patient: str) -> str:
-    """The key of the object that holds the newest read of a patient, as the auditor finds it."""
+    """The key of the object that holds the newest release of a patient, as the auditor finds it."""
     deadline = time.monotonic() + 10
     while True:
         found = lab.read("auditor", f"/v1/audit/events?patient={patient}&action=fhir.read")
-        if found.status_code == 200 and found.json()["events"]:
-            return str(found.json()["events"][0]["object"])
+        released = [event for event in found.json().get("events", []) if event["success"]]
+        if released:
+            return str(released[0]["object"])
         if time.monotonic() > deadline:
-            raise RuntimeError(f"The audit index names no read: {found.text}")
+            raise RuntimeError(f"The audit index names no release: {found.text}")
         time.sleep(0.2)
 
 
