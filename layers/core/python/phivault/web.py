@@ -55,9 +55,9 @@ def header(event: APIGatewayProxyEvent, name: str) -> str | None:
 
 def body(event: APIGatewayProxyEvent, *, limit: int = MAX_BODY) -> bytes:
     """The request's body. Raises UnsupportedMediaType, ContentTooLarge (``limit`` in bytes) or InvalidInput."""
-    media, _, parameters = (header(event, "Content-Type") or "").partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if media.strip().lower() not in JSON_TYPES or charset not in ("", "utf-8"):
+    media, *parameters = (header(event, "Content-Type") or "").lower().split(";")
+    charsets = [text.strip().removeprefix("charset=").strip('"') for text in parameters if "charset=" in text]
+    if media.strip() not in JSON_TYPES or charsets not in ([], ["utf-8"]):
         raise UnsupportedMediaType("Send application/json or application/fhir+json in UTF-8")
     raw = _raw(event)
     if len(raw) > limit:
