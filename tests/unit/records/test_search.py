@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from phivault.access.decide import Decider
 from phivault.access.roles import Role
 from phivault.audit.event import Action, RiskLevel
 from phivault.errors import IntegrityError, InvalidInput, NotFound, Unavailable, UnsupportedParameter
 from phivault.records import search as module
 from phivault.records.call import Call
+from phivault.records.read import read
 from phivault.records.search import Found, search
 from tests.support.records_fakes import BASE_URL, PLANTED, World, a_patient, an_observation, flipped
 
@@ -122,9 +125,10 @@ def test_a_patient_finds_their_own_record(world: World, patient: str) -> None:
     world.make("Patient", a_patient())
     world.make("Observation", an_observation(patient))
     myself = world.call(Role.PATIENT, patient_id=patient)
+    world.facts.asked.clear()
     assert [found["id"] for found in resources(find(world, "Patient", myself))] == [patient]
     assert len(resources(find(world, "Observation", myself))) == 1
-    assert world.facts.asked[-1] == {patient}
+    assert world.facts.asked == [{patient}, {patient}]
 
 
 def test_a_researcher_finds_generalised_forms_of_everyone(world: World, patient: str) -> None:
@@ -142,6 +146,17 @@ def test_a_coordinator_finds_thinned_resources(world: World, patient: str) -> No
     assert found["meta"]["tag"][0]["code"] == "SUBSETTED"
 
 
+def test_who_may_read_but_not_search_finds_nothing(world: World, patient: str) -> None:
+    class NoSearch(Decider):
+        def granted(self, principal: Any, purpose: Any, action: str, *more: Any) -> Any:
+            return frozenset() if action == "search" else super().granted(principal, purpose, action, *more)
+
+    world.records = replace(world.records, decider=NoSearch())
+    read(world.records, world.call(), "Patient", patient)
+    assert find(world, "Patient").count == 0
+    assert find(world, "Patient", patient=patient).count == 0
+
+
 def test_pages_hold_every_resource_once(world: World, patient: str) -> None:
     made = {world.make("Observation", an_observation(patient)).id for _ in range(7)}
     page: Found | None = find(world, "Observation", _count="3")
@@ -156,10 +171,7 @@ def test_pages_hold_every_resource_once(world: World, patient: str) -> None:
 def test_a_page_is_filled_from_beyond_what_is_not_visible(world: World, patient: str) -> None:
     strangers = world.call(user_id="clinician-2")
     for number in range(6):
-        world.records = world.records.__class__(
-            **{name: getattr(world.records, name) for name in world.records.__slots__}
-            | {"new_id": lambda number=number: f"00000000-0000-4000-8000-{number:012d}"}
-        )
+        world.records = replace(world.records, new_id=lambda number=number: f"00000000-0000-4000-8000-{number:012d}")
         world.make("Patient", a_patient(), strangers)
     assert [found["id"] for found in resources(find(world, "Patient", _count="1"))] == [patient]
 

@@ -16,6 +16,12 @@ def test_parameters_are_read() -> None:
     assert parse([]) == Query(None, None, 50, None)
 
 
+def test_the_format_may_be_said_if_it_is_ours() -> None:
+    assert parse([("_format", "json")]) == Query()
+    with pytest.raises(UnsupportedParameter):
+        parse([("_format", "xml")])
+
+
 def test_links_repeat_the_query() -> None:
     assert parse([("_id", "a,b"), ("patient", "Patient/p")]).parameters == [
         ("_id", "a,b"),

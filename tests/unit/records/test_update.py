@@ -208,10 +208,12 @@ def test_a_reference_that_was_kept_is_not_checked_again(world: World, patient: s
 
 
 def test_what_refers_to_a_hidden_contained_resource_can_be_put_back(world: World) -> None:
-    contained = [{"resourceType": "Organization", "id": "org", "name": "Example Clinic"}]
+    above = world.make("Organization", {"resourceType": "Organization", "active": True}).id
+    contained = [{"resourceType": "Organization", "id": "org", "partOf": {"reference": f"Organization/{above}"}}]
     resource = a_patient(contained=contained, managingOrganization={"reference": "#org"})
     made = world.make("Patient", resource)
     thinned = read(world.records, world.call(Role.CARE_COORDINATOR), "Patient", made.id)
     assert b"contained" not in thinned.body
+    world.store.replace("north", "Organization", above, envelope=None)
     update(world.records, world.call(Role.CARE_COORDINATOR), "Patient", made.id, thinned.body)
     assert json.loads(read(world.records, world.call(), "Patient", made.id).body)["contained"] == contained

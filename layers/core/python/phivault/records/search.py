@@ -67,9 +67,10 @@ def search(records: Records, call: Call, type: str, parameters: Sequence[tuple[s
 
 
 def _look(trail: Trail, authority: Authority, query: Query, after: str) -> _Page:
-    """Look at pages until ``_count`` resources are visible, for ten pages at most."""
+    """Look at pages until ``_count`` resources are visible, for ten pages at most; for one of RelatedPersons, since
+    to see whose each is costs a key."""
     views: list[View] = []
-    for number in range(MAX_PAGES):
+    for number in range(1 if trail.target.resource == "RelatedPerson" else MAX_PAGES):
         limit = PAGE if number else query.count + 1
         rows = _rows(trail, query, after, limit)
         for sealed, patient in _owned(trail, authority, rows):

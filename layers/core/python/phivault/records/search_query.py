@@ -14,6 +14,7 @@ from phivault.errors import InvalidInput, UnsupportedParameter
 DEFAULT_COUNT = 50
 MAX_COUNT = 100
 MAX_IDS = 100
+JSON_FORMATS = ("json", "application/json", "application/fhir+json")
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 # Search parameters of FHIR R4 whose values tell about a person, and others that clients commonly send.
@@ -24,7 +25,7 @@ death-date deceased email family gender given identifier name onset-date phone p
 telecom value-concept value-date value-quantity value-string _content _text
 """
 _OTHERS = """
-_contained _elements _has _include _lastUpdated _list _profile _revinclude _security _sort _source _summary _tag
+_contained _elements _format _has _include _lastUpdated _list _profile _revinclude _security _sort _source _summary _tag
 _total _type active authored author based-on category class clinical-status encounter general-practitioner intent
 language link location managing-organization organization participant partof performer period practitioner
 recorder requester service-provider specialty status subject type verification-status
@@ -53,7 +54,7 @@ def parse(parameters: Sequence[tuple[str, str]]) -> Query:
     """Read the parameters of a GET. Raises UnsupportedParameter or InvalidInput, naming no value."""
     values: dict[str, str] = {}
     for name, value in parameters:
-        _check_supported(name)
+        _check_supported(name, value)
         if name in values:
             raise InvalidInput(f"{name} may be given once")
         values[name] = value
@@ -65,8 +66,8 @@ def parse(parameters: Sequence[tuple[str, str]]) -> Query:
     )
 
 
-def _check_supported(name: str) -> None:
-    if name in ("_id", "patient", "_count", "_cursor"):
+def _check_supported(name: str, value: str) -> None:
+    if name in ("_id", "patient", "_count", "_cursor") or (name == "_format" and value in JSON_FORMATS):
         return
     plain = name.partition(":")[0].partition(".")[0]
     if plain in PHI_PARAMETERS:
