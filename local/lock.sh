@@ -9,3 +9,4 @@ compile() {
 compile --output-file requirements/runtime.txt
 compile --extra local --constraint requirements/runtime.txt --output-file requirements/local.txt
 compile --extra dev --constraint requirements/local.txt --output-file requirements/dev.txt
+compile --extra dev --extra infra --constraint requirements/dev.txt --output-file requirements/infra.txt

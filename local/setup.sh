@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Makes .venv from the hashed lock with Python 3.13, once per lock; prints nothing when there is nothing to do.
+# Makes .venv from a hashed lock (dev, or infra, which is dev and more) with Python 3.13, once per lock; prints nothing
+# when there is nothing to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+lock=requirements/${1:-dev}.txt
 wanted=$(cat .python-version)
-stamp=.venv/.ready
-key=$(cat .python-version requirements/dev.txt pyproject.toml | cksum)
+stamp=.venv/.ready-${1:-dev}
+key=$(cat .python-version "$lock" pyproject.toml | cksum)
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$key" ] && exit 0
 
 is_wanted() {
@@ -32,6 +34,6 @@ EOT
 python=$(find_python)
 echo "phivault: setting up .venv with $("$python" --version) (about a minute, once)" >&2
 [ -x .venv/bin/python ] && is_wanted .venv/bin/python || { rm -rf .venv; "$python" -m venv .venv; }
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 echo "$key" > "$stamp"
