@@ -6,26 +6,25 @@ only our own errors, whose text is written without values, keep theirs.
 
 from __future__ import annotations
 
+import copy
 import logging
 import traceback
-from types import TracebackType
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from phivault.errors import PhivaultError
 
-type ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-
 
 class ScrubbingFormatter(LambdaPowertoolsFormatter):
-    """The JSON formatter of Powertools, with exceptions reduced to what can't hold a value."""
-
-    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802  # the name is the standard library's
-        return "" if ei[1] is None else "\n".join(scrub(ei[1]))
+    """The JSON formatter of Powertools, with exceptions reduced to what can't hold a value: its own account of one
+    quotes the message and the notes."""
 
     def format(self, record: logging.LogRecord) -> str:
-        record.exc_text = None
-        return super().format(record)
+        bare = copy.copy(record)  # other handlers may get it too
+        bare.exc_info = bare.exc_text = None
+        if record.exc_info and record.exc_info[1] is not None:
+            bare.exception = "\n".join(scrub(record.exc_info[1]))
+        return super().format(bare)
 
 
 def scrub(error: BaseException) -> list[str]:
