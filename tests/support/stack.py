@@ -171,6 +171,12 @@ class RunningStack:
         self._totp_steps[user["email"]] = step
         return pyotp.TOTP(user["totp_secret"]).at(step * TOTP_STEP)
 
+    def environment_of(self, function: str) -> dict[str, str]:
+        """The variables that the execution environments of ``function`` were given."""
+        worker = next(p for p in self.run.family if p.command.split()[-2:] == ["local.worker", function])
+        pairs = (processes.PROC / str(worker.pid) / "environ").read_bytes().decode().rstrip("\0").split("\0")
+        return dict(pair.split("=", 1) for pair in pairs)
+
     def aws(self, service: str) -> Any:
         """A boto3 client with what ``demo.json`` tells."""
         import boto3
