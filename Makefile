@@ -26,7 +26,7 @@ check: setup ## ruff, mypy strict, import-linter, bandit, secrets scan
 bench: setup ## ratios, each measured side by side in one run
 	@$(PY) -m tests.bench
 
-openapi: setup ## rewrite functions/docs/openapi.json from the functions
+openapi: setup ## rewrite functions/pages/openapi.json from the functions
 	@$(PY) -m local.openapi
 
 lock: setup ## resolve the hashed locks again after a change to pyproject.toml
