@@ -1,0 +1,150 @@
+"""A function that calls beyond its row of the function table fails before anything is sent, as its role would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import botocore
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from functions.table import TABLE, Function
+from local.confine import NotGranted, confine
+
+KEY = "arn:aws:kms:us-east-1:000000000000:key/subject"
+ENVIRONMENT = {
+    "PHIVAULT_AUDIT_BUCKET": "audit",
+    "PHIVAULT_AUDIT_INDEX_TABLE": "index",
+    "PHIVAULT_ACCESS_STATE_TABLE": "state",
+    "PHIVAULT_SUBJECT_KEYS_TABLE": "keys",
+    "PHIVAULT_SUBJECT_KEY_ARN": KEY,
+    "PHIVAULT_USER_POOL_ID": "us-east-1_pool",
+    "PHIVAULT_ALERT_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:alerts",
+}
+ITEM = {"pk": {"S": "x"}}
+type Clients = Callable[[str], Any]
+
+
+def _function(name: str) -> Function:
+    return next(row for row in TABLE if row.name == name)
+
+
+@pytest.fixture
+def confined(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Clients]:
+    """Clients of a confined process; nothing listens where they send."""
+    monkeypatch.setattr(botocore, "_INITIALIZERS", [])
+
+    def of(name: str, environment: dict[str, str] = ENVIRONMENT) -> Clients:
+        confine(_function(name), environment)
+        session = boto3.Session("id", "secret", region_name="us-east-1")
+        config = botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=1)
+        make: Any = session.client  # typed for literal names alone
+        return lambda service: make(service, endpoint_url="http://127.0.0.1:9", config=config)
+
+    return of
+
+
+ESCALATIONS = [
+    ("s3", "delete_object", {"Bucket": "audit", "Key": "k"}),
+    ("s3", "delete_objects", {"Bucket": "audit", "Delete": {"Objects": [{"Key": "k"}]}}),
+    ("s3", "put_bucket_policy", {"Bucket": "audit", "Policy": "{}"}),
+    ("s3", "put_object_lock_configuration", {"Bucket": "audit"}),
+    ("s3", "copy_object", {"Bucket": "audit", "Key": "k", "CopySource": "audit/other"}),
+    ("s3", "list_buckets", {}),
+    ("dynamodb", "scan", {"TableName": "keys"}),
+    ("dynamodb", "execute_statement", {"Statement": 'SELECT * FROM "keys"'}),
+    ("dynamodb", "delete_table", {"TableName": "keys"}),
+    ("dynamodb", "delete_item", {"TableName": "keys", "Key": ITEM}),
+    ("dynamodb", "update_item", {"TableName": "keys", "Key": ITEM}),
+    ("dynamodb", "transact_get_items", {"TransactItems": [{"Get": {"TableName": "keys", "Key": ITEM}}]}),
+    ("kms", "schedule_key_deletion", {"KeyId": KEY}),
+    ("kms", "encrypt", {"KeyId": KEY, "Plaintext": b"x"}),
+    ("kms", "put_key_policy", {"KeyId": KEY, "Policy": "{}"}),
+    ("cognito-idp", "admin_create_user", {"UserPoolId": "us-east-1_pool", "Username": "u"}),
+    (
+        "cognito-idp",
+        "admin_update_user_attributes",
+        {"UserPoolId": "us-east-1_pool", "Username": "u", "UserAttributes": []},
+    ),
+    ("sts", "assume_role", {"RoleArn": "arn:aws:iam::000000000000:role/admin", "RoleSessionName": "s"}),
+    ("sts", "get_caller_identity", {}),
+    ("lambda", "invoke", {"FunctionName": "auth"}),
+    ("secretsmanager", "get_secret_value", {"SecretId": "s"}),
+    ("ssm", "get_parameter", {"Name": "p"}),
+]
+
+
+@pytest.mark.parametrize("name", [row.name for row in TABLE])
+def test_no_function_can_destroy_escalate_or_look_around(confined: Callable[[str], Clients], name: str) -> None:
+    clients = confined(name)
+    for service, operation, parameters in ESCALATIONS:
+        with pytest.raises(NotGranted):
+            getattr(clients(service), operation)(**parameters)
+
+
+GRANTED = [
+    ("records", "s3", "put_object", {"Bucket": "audit", "Key": "k", "Body": b"x", "ObjectLockMode": "COMPLIANCE"}),
+    ("records", "dynamodb", "get_item", {"TableName": "state", "Key": ITEM}),
+    ("records", "dynamodb", "batch_get_item", {"RequestItems": {"state": {"Keys": [ITEM]}}}),
+    ("records", "kms", "decrypt", {"CiphertextBlob": b"x"}),
+    ("records", "kms", "generate_data_key", {"KeyId": KEY, "KeySpec": "AES_256"}),
+    ("auth", "dynamodb", "delete_item", {"TableName": "state", "Key": ITEM}),
+    ("auth", "dynamodb", "transact_write_items", {"TransactItems": [{"Put": {"TableName": "state", "Item": ITEM}}]}),
+    ("auth", "cognito-idp", "initiate_auth", {"AuthFlow": "USER_AUTH", "ClientId": "c"}),
+    ("audit", "dynamodb", "query", {"TableName": "index"}),
+    ("health", "s3", "head_bucket", {"Bucket": "audit"}),
+    ("alerts", "sns", "publish", {"TopicArn": ENVIRONMENT["PHIVAULT_ALERT_TOPIC_ARN"], "Message": "m"}),
+    ("pre_token", "cognito-idp", "admin_get_user", {"UserPoolId": "us-east-1_pool", "Username": "u"}),
+]
+
+
+@pytest.mark.parametrize(("name", "service", "operation", "parameters"), GRANTED)
+def test_what_the_row_grants_is_sent(
+    confined: Callable[[str], Clients], name: str, service: str, operation: str, parameters: dict[str, Any]
+) -> None:
+    with pytest.raises(EndpointConnectionError):
+        getattr(confined(name)(service), operation)(**parameters)
+
+
+ELSEWHERE = [
+    ("records", "s3", "put_object", {"Bucket": "loot", "Key": "k", "Body": b"x"}),
+    ("records", "dynamodb", "get_item", {"TableName": "index", "Key": ITEM}),
+    ("records", "dynamodb", "batch_get_item", {"RequestItems": {"state": {"Keys": [ITEM]}, "index": {"Keys": [ITEM]}}}),
+    ("records", "dynamodb", "batch_write_item", {"RequestItems": {"keys": [{"DeleteRequest": {"Key": ITEM}}]}}),
+    ("records", "kms", "decrypt", {"CiphertextBlob": b"x", "KeyId": KEY + "2"}),
+    ("auth", "dynamodb", "delete_item", {"TableName": "keys", "Key": ITEM}),
+    (
+        "auth",
+        "dynamodb",
+        "transact_write_items",
+        {
+            "TransactItems": [
+                {"Put": {"TableName": "state", "Item": ITEM}},
+                {"Delete": {"TableName": "keys", "Key": ITEM}},
+            ]
+        },
+    ),
+    ("auth", "cognito-idp", "admin_initiate_auth", {"UserPoolId": "p_2", "ClientId": "c", "AuthFlow": "USER_AUTH"}),
+    ("audit", "dynamodb", "query", {"TableName": "state"}),
+    ("alerts", "sns", "publish", {"TopicArn": "arn:aws:sns:us-east-1:000000000000:other", "Message": "m"}),
+    ("alerts", "sns", "publish", {"PhoneNumber": "+12025550100", "Message": "m"}),
+]
+
+
+@pytest.mark.parametrize(("name", "service", "operation", "parameters"), ELSEWHERE)
+def test_a_granted_action_counts_on_its_own_resource_alone(
+    confined: Callable[[str], Clients], name: str, service: str, operation: str, parameters: dict[str, Any]
+) -> None:
+    with pytest.raises(NotGranted) as refused:
+        getattr(confined(name)(service), operation)(**parameters)
+    assert "loot" not in str(refused.value)
+
+
+def test_a_retention_of_ones_own_needs_its_own_grant(
+    confined: Callable[[str], Clients], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = {"Bucket": "audit", "Key": "k", "Body": b"x", "ObjectLockMode": "GOVERNANCE"}
+    with pytest.raises(NotGranted):
+        confined("health")("s3").put_object(**lock)
