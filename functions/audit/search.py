@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -37,7 +38,7 @@ def _search(principal: Principal, parameters: Mapping[str, str]) -> Page:
     if set(parameters) - set(PARAMETERS):
         raise UnsupportedParameter("Supported: " + ", ".join(PARAMETERS))
     limit = parameters.get("limit", "50")
-    if not limit.isdecimal() or len(limit) > 3:
+    if not re.fullmatch("[0-9]{1,3}", limit):
         raise InvalidInput("limit is not a number")
     filters: dict[str, Any] = {name: parameters[name] for name in FILTERS if name in parameters}
     return search(bootstrap.audit_index(), principal.tenant, limit=int(limit), **filters)

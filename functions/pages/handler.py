@@ -13,7 +13,8 @@ app = web.resolver("pages")
 FOLDER = Path(__file__).parent
 # The page's script and style are its own files' content, inline; it talks to its own host alone.
 POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'"
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -35,7 +36,7 @@ def _metadata() -> Response[str]:
 )
 def _transaction() -> Response[str]:
     event = app.current_event
-    call, body = asked.call(event), web.body(event, limit=MAX_BUNDLE)
+    call, body = asked.call(event, Action.TRANSACTION, "Bundle"), web.body(event, limit=MAX_BUNDLE)
     done = transaction.transaction(
         bootstrap.records(),
         call,
@@ -49,7 +50,7 @@ def _transaction() -> Response[str]:
 @web.operation(app, "POST", RESOURCE, _about("Create a resource", Action.CREATE, "create", body=True))
 def _create(type: str) -> Response[str]:
     event = app.current_event
-    call, body = asked.call(event), web.body(event)
+    call, body = asked.call(event, Action.CREATE, type), web.body(event)
     made = create.create(bootstrap.records(), call, type, body, idempotency_key=asked.idempotency_key(event))
     return answers.resource(made, status=201, location=asked.base_url(event))
 
@@ -62,14 +63,15 @@ def _create(type: str) -> Response[str]:
 )
 def _search(type: str) -> Response[str]:
     event = app.current_event
-    parameters = list(web.parameters(event).items())
-    found = search.search(bootstrap.records(), asked.call(event), type, parameters, base_url=asked.base_url(event))
+    call, parameters = asked.call(event, Action.SEARCH, type), list(web.parameters(event).items())
+    found = search.search(bootstrap.records(), call, type, parameters, base_url=asked.base_url(event))
     return answers.document(found.body)
 
 
 @web.operation(app, "GET", INSTANCE, _about("Read the newest version", Action.READ, "read"))
 def _read(type: str, id: str) -> Response[str]:
-    return answers.resource(read.read(bootstrap.records(), asked.call(app.current_event), type, id))
+    call = asked.call(app.current_event, Action.READ, type)
+    return answers.resource(read.read(bootstrap.records(), call, type, id))
 
 
 @web.operation(
@@ -77,7 +79,7 @@ def _read(type: str, id: str) -> Response[str]:
 )
 def _update(type: str, id: str) -> Response[str]:
     event = app.current_event
-    call, body = asked.call(event), web.body(event)
+    call, body = asked.call(event, Action.UPDATE, type), web.body(event)
     key, match = asked.idempotency_key(event), asked.if_match(event)
     return answers.resource(
         update.update(bootstrap.records(), call, type, id, body, if_match=match, idempotency_key=key)
@@ -89,7 +91,7 @@ def _delete(type: str, id: str) -> Response[str]:
     event = app.current_event
     gone = delete.delete(
         bootstrap.records(),
-        asked.call(event),
+        asked.call(event, Action.DELETE, type),
         type,
         id,
         if_match=asked.if_match(event),
@@ -100,9 +102,10 @@ def _delete(type: str, id: str) -> Response[str]:
 
 @web.operation(app, "GET", INSTANCE + "/_history/{version}", _about("Read one version", Action.VREAD, "read"))
 def _vread(type: str, id: str, version: str) -> Response[str]:
-    if not version.isdecimal() or len(version) > 9:
+    if not re.fullmatch("[0-9]{1,9}", version):
         raise NotFound("There is no such version")
-    return answers.resource(vread.vread(bootstrap.records(), asked.call(app.current_event), type, id, int(version)))
+    call = asked.call(app.current_event, Action.VREAD, type)
+    return answers.resource(vread.vread(bootstrap.records(), call, type, id, int(version)))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

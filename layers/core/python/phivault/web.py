@@ -12,17 +12,25 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic import BaseModel
 
 from phivault import bootstrap, logs
 from phivault.access.principal import Principal
 from phivault.access.purpose import Purpose, purpose_for
-from phivault.errors import ContentTooLarge, InvalidInput, PhivaultError, UnsupportedMediaType
+from phivault.errors import (
+    ContentTooLarge,
+    InvalidInput,
+    NotFound,
+    PhivaultError,
+    UnsupportedMediaType,
+    UnsupportedParameter,
+)
 from phivault.identity.source import Source
 from phivault.settings import settings
 
@@ -31,6 +39,10 @@ log = logging.getLogger(__name__)
 MAX_BODY = 1 << 20
 JSON_TYPES = ("application/json", "application/fhir+json")
 PURPOSE_HEADER = "X-Purpose-Of-Use"
+HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Vary": "Origin"}
+"""On every answer: kept by no cache, read as what it says it is. Which CORS headers it has depends on the Origin."""
+TLS_ONLY: Final = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"}
+EXPOSED = ("ETag", "Location", "Last-Modified", "Retry-After", "X-Request-Id")
 type Answer = Response[str]
 type Writer = Callable[[PhivaultError, str], tuple[str, str]]
 
@@ -49,7 +61,10 @@ def claims(event: APIGatewayProxyEvent) -> dict[str, Any]:
 
 
 def header(event: APIGatewayProxyEvent, name: str) -> str | None:
-    """A header by its name in any case."""
+    """A header by its name in any case. Raises InvalidInput where it is repeated: which counts would be a guess."""
+    values = (event.multi_value_headers or {}).get(name) or ()
+    if len(values) > 1:
+        raise InvalidInput(f"The header {name} is repeated")
     return event.headers.get(name)
 
 
@@ -59,6 +74,8 @@ def body(event: APIGatewayProxyEvent, *, limit: int = MAX_BODY) -> bytes:
     charsets = [text.strip().removeprefix("charset=").strip('"') for text in parameters if "charset=" in text]
     if media.strip() not in JSON_TYPES or charsets not in ([], ["utf-8"]):
         raise UnsupportedMediaType("Send application/json or application/fhir+json in UTF-8")
+    if (header(event, "Content-Encoding") or "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("Send the body without Content-Encoding")
     raw = _raw(event)
     if len(raw) > limit:
         raise ContentTooLarge(f"The body may have {limit} bytes")
@@ -78,7 +95,8 @@ def _raw(event: APIGatewayProxyEvent) -> bytes:
 def answer(status: int, content: str, *, media: str = "application/json", **headers: str) -> Answer:
     """An answer with a finished body; header names are given with underscores."""
     named: dict[str, str | list[str]] = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Response(status, media, content, headers={"Cache-Control": "no-store"} | named)
+    fixed = HEADERS if settings().profile == "local" else HEADERS | TLS_ONLY
+    return Response(status, media, content, headers={**fixed, **named})
 
 
 def problem(error: PhivaultError, request_id: str) -> tuple[str, str]:
@@ -125,8 +143,22 @@ def operation[F: Callable[..., Answer]](
         tags=[path.split("/")[-1 if path.count("/") < 3 else 2]],
         operation_id=_operation_id(method, path),
         openapi_extensions=extensions,
+        middlewares=[_around(about)],
     )
     return register
+
+
+def _around(about: Operation) -> Callable[[APIGatewayRestResolver, NextMiddleware], Answer]:
+    def around(app: APIGatewayRestResolver, following: NextMiddleware) -> Answer:
+        event = app.current_event
+        # A parameter that were ignored could hold PHI, or ask for less than would be released.
+        if about.phi and not about.parameters and event.multi_value_query_string_parameters:
+            raise UnsupportedParameter("No parameters are supported here")
+        response = following(app)
+        response.headers["X-Request-Id"] = event.request_context.request_id
+        return response
+
+    return around
 
 
 def _operation_id(method: str, path: str) -> str:
@@ -142,7 +174,10 @@ def resolver(service: str, write_error: Writer = problem) -> APIGatewayRestResol
         return _refuse(app.current_event, error, write_error)
 
     def unrouted(error: ServiceError) -> Answer:
-        return _refuse(app.current_event, InvalidInput(str(error.msg)), write_error)
+        # Its text is the library's; a path that the function table has and the resolver can't read names nothing.
+        missing = error.status_code == NotFound.status
+        known = NotFound("There is no such path") if missing else InvalidInput(str(error.msg))
+        return _refuse(app.current_event, known, write_error)
 
     def unknown(error: Exception) -> Answer:
         return _refuse(app.current_event, _unexpected(error), write_error)
@@ -178,7 +213,7 @@ def _cors() -> CORSConfig | None:
         allow_origin=origins[0],
         extra_origins=list(origins[1:]),
         allow_headers=[PURPOSE_HEADER, "If-Match", "Idempotency-Key"],
-        expose_headers=["ETag", "Location", "Last-Modified", "Retry-After", "X-Request-Id"],
+        expose_headers=list(EXPOSED),
         max_age=600,
     )
 
