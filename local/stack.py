@@ -37,6 +37,7 @@ from local.streams import StreamPoller
 from local.workers import Pool, base_environment
 from local.workspace import Workspace
 from phivault import logs
+from phivault.errors import Unavailable
 from phivault.ids import uuid7
 
 WORKERS = {"auth": 2, "records": 2}
@@ -218,6 +219,10 @@ class Jwks:
 
     def __call__(self) -> Any:
         if time.monotonic() >= self._until:
-            self._document = httpx.get(f"{self.issuer}/.well-known/jwks.json", timeout=3).raise_for_status().json()
+            try:
+                answer = httpx.get(f"{self.issuer}/.well-known/jwks.json", timeout=3).raise_for_status()
+            except httpx.HTTPError:
+                raise Unavailable("The token issuer's keys can't be fetched") from None
+            self._document = answer.json()
             self._until = time.monotonic() + JWKS_SECONDS
         return self._document

@@ -71,6 +71,9 @@ class Gateway:
             response = await self._forward(request, match, request_id)
         except PhivaultError as error:
             response = self._with_cors(request, refusal(error, path, request_id))
+        except Exception as error:  # whatever it is, the caller gets an id that the log has
+            log.error("gateway failed", exc_info=error, extra={"request_id": request_id})
+            response = self._with_cors(request, refusal(PhivaultError(), path, request_id))
         access.info(
             "request",
             extra={
@@ -101,7 +104,7 @@ class Gateway:
                 raise TooManyRequests("Too many requests from this source", retry_after=wait)
 
     async def _forward(self, request: Request, match: Match, request_id: str) -> Response:
-        claims = None if match.route.public else self._authorizer.verify(request.headers.get("authorization"))
+        claims = None if match.route.public else self._authorizer.verify(request.headers.getlist("authorization"))
         event = proxy_event(request, await _payload(request), match, claims, request_id)
         try:
             answer = await run_in_threadpool(self._invoke, match.function, event, request_id)
@@ -118,8 +121,9 @@ class Gateway:
             response.headers["Access-Control-Allow-Headers"] = (
                 f"Authorization,Content-Type,{web.PURPOSE_HEADER},If-Match,Idempotency-Key"
             )
+            response.headers["Access-Control-Expose-Headers"] = ",".join(web.EXPOSED)
             response.headers["Access-Control-Max-Age"] = "600"
-        response.headers["Vary"] = "Origin"
+        response.headers.update(web.HEADERS)
         return response
 
 

@@ -7,7 +7,7 @@ check the claims once more and look for the Session row.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from joserfc import jwt
@@ -26,9 +26,10 @@ class Authorizer:
     def __init__(self, issuer: str, jwks: Callable[[], Any], now: Callable[[], float] = time.time) -> None:
         self._issuer, self._jwks, self._now = issuer, jwks, now
 
-    def verify(self, header: str | None) -> dict[str, str]:
-        """The claims, as strings. Raises Unauthenticated, or AccessDenied for a missing scope."""
-        scheme, _, token = (header or "").partition(" ")
+    def verify(self, headers: Sequence[str]) -> dict[str, str]:
+        """The claims, as strings, from the one Authorization header. Raises Unauthenticated, or AccessDenied for a
+        missing scope."""
+        scheme, _, token = (headers[0] if len(headers) == 1 else "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("Send an access token: Authorization: Bearer ...")
         claims = self._claims(token.strip())

@@ -33,16 +33,18 @@ def site(gateway: Gateway, stack: Stack) -> Starlette:
 
         return guard
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", guarded(own.home)),
             Route("/_local/outbox", guarded(own.outbox)),
             Route("/_local/demo", guarded(own.steps)),
             Route("/_local/demo/{number:int}", guarded(own.play), methods=["POST"]),
             Route(stack.sns_path, guarded(own.sns), methods=["POST"]),
-            Route("/{path:path}", Forward(gateway)),
         ]
     )
+    # Not as a route of every path: there are request targets that no pattern matches, and near misses to redirect.
+    app.router.default, app.router.redirect_slashes = Forward(gateway), False
+    return app
 
 
 class Own:
