@@ -61,7 +61,7 @@ class ResourceStore(Protocol):
 
         A version must be exactly one above the newest (1 for a new id), else Conflict; a subject that differs
         from the newest version's is Unprocessable. Each (type, id) of ``references`` must exist undeleted in
-        this tenant or among ``writes``, else Unprocessable naming type and id; a row referred to can't be
+        this tenant or among ``writes``, else Unprocessable naming its type alone; a row referred to can't be
         deleted while the transaction runs. An idempotency key that another commit took meanwhile is Conflict.
         No lock is waited for longer than 2 s.
         """

@@ -10,8 +10,8 @@ from phivault.errors import Conflict, InvalidInput, Unavailable, Unprocessable
 
 
 def refuse(error: psycopg.Error) -> NoReturn:
-    """Raise our error for ``error``. Only for our own SQLSTATEs (migration 0004) is its text passed on: it is a
-    resource's type and id; any other text could quote values."""
+    """Raise our error for ``error``. Only for our own SQLSTATEs (migration 0004) is its text passed on: it is the
+    type and id of a stored resource; any other text could quote values."""
     where = error.diag.message_primary or ""
     match error.sqlstate:
         case "PV001":
@@ -19,7 +19,8 @@ def refuse(error: psycopg.Error) -> NoReturn:
         case "PV002":
             raise Unprocessable(f"{where} can't move to another subject") from None
         case "PV003":
-            raise Unprocessable(f"{where} is referred to but doesn't exist") from None
+            # The id is the caller's own text: an id of nothing may say anything.
+            raise Unprocessable(f"A reference of type {where.partition('/')[0]} is to nothing that exists") from None
         case "PV004":
             raise Conflict("Another request with this Idempotency-Key was faster") from None
         case "40P01" | "40001":
