@@ -73,6 +73,6 @@ def test_one_ciphertext_that_gcm_opens_under_two_keys_is_refused_by_one_of_them(
     assert len(values) == 2  # the attack works on GCM alone
     envelopes = [header + secret[32:] + forged for secret in derived]
     for own, other, envelope in ((keys[0], keys[1], envelopes[0]), (keys[1], keys[0], envelopes[1])):
-        assert unseal(own, CONTEXT, envelope)[0].value in values
+        assert unseal(own, CONTEXT, envelope)["name"] in values
         with pytest.raises(IntegrityError):
             unseal(other, CONTEXT, envelope)

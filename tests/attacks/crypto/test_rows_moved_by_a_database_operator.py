@@ -12,7 +12,7 @@ import pytest
 from phivault.adapters.aws import client
 from phivault.adapters.dynamodb_subject_keys import TABLE, DynamoDbSubjectKeys
 from phivault.adapters.kms_wrapper import KmsKeyWrapper
-from phivault.crypto.element import Element, SealContext
+from phivault.crypto.element import Element, SealContext, Unsealed
 from phivault.crypto.envelope import read_header, seal, unseal
 from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import Gone, IntegrityError
@@ -39,7 +39,7 @@ class Stack:
         elements = [Element("name", "identifying", f"of {place.tenant} {place.id}".encode())]
         return seal(self.keys().for_sealing(place.tenant, place.subject), place, elements)
 
-    def read(self, place: SealContext, envelope: bytes) -> list[Element]:
+    def read(self, place: SealContext, envelope: bytes) -> Unsealed:
         version = read_header(envelope).key_version
         return unseal(self.keys().for_unsealing(place.tenant, place.subject, version), place, envelope)
 

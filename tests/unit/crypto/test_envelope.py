@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pickle
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from unittest.mock import patch
 
 import pytest
 from hypothesis import example, given, settings
@@ -34,12 +34,16 @@ element_lists = st.lists(
 )
 
 
+def _values(elements: Iterable[Element]) -> list[tuple[str, bytes]]:
+    return [(element.name, element.value) for element in elements]
+
+
 @settings(max_examples=150, deadline=None)
 @given(element_lists, st.data())
 @example([Element("a", "clinical", b"")], None)
 def test_round_trip(elements: list[Element], data: st.DataObject | None) -> None:
     envelope = seal(KEY, CONTEXT, elements)
-    assert unseal(KEY, CONTEXT, envelope) == elements
+    assert list(unseal(KEY, CONTEXT, envelope).items()) == _values(elements)
     header = read_header(envelope)
     assert header.key_version == 1
     assert header.elements == tuple(
@@ -47,22 +51,25 @@ def test_round_trip(elements: list[Element], data: st.DataObject | None) -> None
     )
     if data is not None:
         wanted = data.draw(st.sets(st.sampled_from([element.name for element in elements])))
-        assert unseal(KEY, CONTEXT, envelope, wanted) == [e for e in elements if e.name in wanted]
+        opened = unseal(KEY, CONTEXT, envelope, wanted)
+        assert list(opened.items()) == _values(e for e in elements if e.name in wanted)
 
 
 def test_names_that_the_envelope_lacks_are_passed_over(
     key: SubjectKey, context: SealContext, elements: list[Element]
 ) -> None:
     envelope = seal(key, context, elements)
-    assert unseal(key, context, envelope, ["active", "deceased", "gender"]) == [elements[0], elements[2]]
-    assert unseal(key, context, envelope, []) == []
+    opened = unseal(key, context, envelope, ["active", "deceased", "gender", "active"])
+    assert list(opened.items()) == _values([elements[0], elements[2]])
+    assert unseal(key, context, envelope, []) == {}
 
 
 def test_every_data_class_has_its_code_and_data_classes_seal_as_they_are() -> None:
     assert set(CODES) == set(DataClass)
     assert len(set(CODES.values())) == len(CODES)
     envelope = seal(KEY, CONTEXT, [Element(name.name, name, b"x") for name in DataClass])
-    assert [element.data_class for element in unseal(KEY, CONTEXT, envelope)] == list(DataClass)
+    assert [element.data_class for element in read_header(envelope).elements] == list(DataClass)
+    assert list(unseal(KEY, CONTEXT, envelope)) == [name.name for name in DataClass]
 
 
 def test_every_changed_byte_is_refused(key: SubjectKey, context: SealContext, elements: list[Element]) -> None:
@@ -152,7 +159,7 @@ def test_short_values_have_one_length(one: bytes, two: bytes) -> None:
 def test_a_value_of_32_bytes_is_told_from_short_ones(key: SubjectKey, context: SealContext) -> None:
     for value in (bytes(31), bytes(32), b"\x1f" + bytes(31), b""):
         envelope = seal(key, context, [Element("a", "clinical", value)])
-        assert unseal(key, context, envelope)[0].value == value
+        assert unseal(key, context, envelope) == {"a": value}
 
 
 def test_overhead_is_within_28_bytes_per_element_and_128_per_record(key: SubjectKey, context: SealContext) -> None:
@@ -198,7 +205,7 @@ def test_the_largest_value_and_the_most_elements_seal(key: SubjectKey, context: 
         [Element("a", "clinical", bytes((1 << 22) - 1))],
         [Element(f"n{n}", "clinical", b"") for n in range(1024)],
     ):
-        assert unseal(key, context, seal(key, context, elements)) == elements
+        assert list(unseal(key, context, seal(key, context, elements)).items()) == _values(elements)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +234,12 @@ def _provoked(act: Callable[[], object]) -> str:
     return "".join(frames.format())
 
 
+def _badly_padded(key: SubjectKey, context: SealContext, elements: list[Element]) -> bytes:
+    """What only a holder of the key, or an error of ours, can make."""
+    with patch("phivault.crypto.envelope.pad", lambda value: b"\3" + value.ljust(31, b"!")):
+        return seal(key, context, elements)
+
+
 def test_tracebacks_show_no_value_and_no_key_even_with_locals(context: SealContext) -> None:
     key = SubjectKey(context.tenant, context.subject, 1, b"key-material-" * 2 + bytes(6))
     elements = [
@@ -242,7 +255,10 @@ def test_tracebacks_show_no_value_and_no_key_even_with_locals(context: SealConte
         lambda: unseal(dataclasses.replace(key, version=2), context, envelope),
         lambda: seal(key, context, [*elements, Element("x", "unknown", b"value-x")]),
         lambda: seal(key, context, [*elements, Element("name", "contact", b"value-y")]),
+        lambda: seal(key, context, [Element(name, "clinical", b"value-" * 600_000) for name in "abc"]),
+        lambda: seal(key, context, [Element("a", "clinical", b"value-" * 700_000)]),
         lambda: seal(key, dataclasses.replace(context, id="\ud800"), elements),
+        lambda: unseal(key, context, _badly_padded(key, context, elements)),
     ]
     for act in provoked:
         shown = _provoked(act)
@@ -258,17 +274,3 @@ def test_tracebacks_do_not_show_the_commitment_that_was_expected(
     moved = dataclasses.replace(context, version=2)
     _, expected = module._derive(key, layout.salt, associated_data(moved, layout.raw))
     assert repr(expected) not in _provoked(lambda: unseal(key, moved, envelope))
-
-
-def test_what_seals_and_opens_prints_without_values(key: SubjectKey, elements: list[Element]) -> None:
-    for one in (key, elements[0], elements):
-        for text in (repr(one), str(one), f"{one}"):
-            assert "female" not in text
-            assert "\\x01\\x02" not in text
-
-
-def test_elements_compare_copy_and_hash_by_value() -> None:
-    element = Element("a", "clinical", b"v")
-    assert element == Element("a", "clinical", b"v") != Element("a", "clinical", b"w")
-    assert len({element, Element("a", "clinical", b"v")}) == 1
-    assert pickle.loads(pickle.dumps(element)) == element

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phivault.crypto.element import Element
-from phivault.crypto.header import CODES, ElementHeader, encode, parse
+from phivault.crypto.header import CODES, Header, encode, parse
 from phivault.errors import IntegrityError
 
 SALT = bytes(range(32))
@@ -46,8 +46,12 @@ def test_the_bytes_are_as_documented() -> None:
     assert encode(1, SALT, elements) == _header()
     layout = parse(_filled(_header()))
     assert layout.raw == _header()
-    assert [slot[:3] for slot in layout.table.slots] == [("a", "clinical", 0), ("b", "clinical", 40)]
-    assert [slot.nonce for slot in layout.table.slots] == [bytes(12), bytes(11) + b"\x01"]
+    start = len(_header()) + 32
+    assert layout.table.slots == (
+        ("a", 0, bytes(12), start, start + 48),
+        ("b", 40, bytes(11) + b"\x01", start + 48, start + 104),
+    )
+    assert Header(1, layout.table).elements == (("a", "clinical", 0), ("b", "clinical", 40))
 
 
 def test_a_value_of_64_kib_takes_wide_lengths() -> None:
@@ -135,7 +139,7 @@ def test_accepted_bytes_encode_to_themselves(codes: bytes, names: str, lengths: 
         layout = parse(envelope)
     except IntegrityError:
         return
-    listed = [ElementHeader(*slot[:3]) for slot in layout.table.slots]
+    listed = Header(layout.key_version, layout.table).elements
     again = [Element(element.name, element.data_class, bytes(element.length)) for element in listed]
     assert encode(layout.key_version, layout.salt, again) == header
     assert [CODES[element.data_class] for element in listed] == list(codes)

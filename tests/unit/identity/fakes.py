@@ -335,4 +335,5 @@ class World:
         """What an auditor reads in an event's sealed person."""
         context = SealContext(event.tenant, event.personal_subject, "Personal", event.personal_ref, 1)
         key = self.keys.for_unsealing(event.tenant, event.personal_subject, 1)
-        return {e.name: e.value.decode() for e in envelope.unseal(key, context, base64.b64decode(event.personal))}
+        opened = envelope.unseal(key, context, base64.b64decode(event.personal))
+        return {name: value.decode() for name, value in opened.items()}

@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 from phivault.crypto.element import Element, SealContext
 from phivault.crypto.envelope import seal
-from phivault.crypto.header import parse
+from phivault.crypto.header import Layout, parse
 from phivault.crypto.subject_key import SubjectKey
 
 FILE = Path(__file__).with_name("envelopes.json")
@@ -90,8 +90,9 @@ def invalid() -> Iterator[dict[str, Any]]:
 
 def _altered(envelope: bytes) -> Iterator[tuple[str, bytes]]:
     layout = parse(envelope)
-    header, slots, commitment = layout.raw, layout.table.slots, envelope[layout.table.commitment]
-    sealed = [envelope[slot.place] for slot in slots]
+    header, commitment = layout.raw, envelope[layout.table.commitment]
+    places = _places(layout)
+    sealed = [envelope[place] for place in places]
     other = _seal("another seal of the same", KEY, CONTEXT, ELEMENTS)
 
     def put(at: int, part: bytes) -> bytes:
@@ -100,8 +101,8 @@ def _altered(envelope: bytes) -> Iterator[tuple[str, bytes]]:
     def flipped(at: int) -> bytes:
         return put(at, bytes((envelope[at] ^ 1,)))
 
-    names_at = 42 + len(slots)
-    lengths_at = len(header) - 2 * len(slots)
+    names_at = 42 + len(places)
+    lengths_at = len(header) - 2 * len(places)
     yield "nothing", b""
     yield "format-version-0", put(0, b"\0")
     yield "format-version-2", put(0, b"\2")
@@ -110,11 +111,11 @@ def _altered(envelope: bytes) -> Iterator[tuple[str, bytes]]:
     yield "flipped-commitment", flipped(len(header))
     yield "commitment-of-zeros", header + bytes(32) + b"".join(sealed)
     yield "commitment-of-another-seal", header + other[len(header) : len(header) + 32] + b"".join(sealed)
-    yield "flipped-ciphertext", flipped(slots[2].place.start)
+    yield "flipped-ciphertext", flipped(places[2].start)
     yield "flipped-tag", flipped(len(envelope) - 1)
     yield "cut-by-one-byte", envelope[:-1]
     yield "cut-after-header", header
-    yield "cut-by-one-element", envelope[: slots[-1].place.start]
+    yield "cut-by-one-element", envelope[: places[-1].start]
     yield "extra-byte", envelope + b"\0"
     yield "swapped-elements", header + commitment + b"".join([sealed[1], sealed[0], *sealed[2:]])
     yield "swapped-names", put(names_at, b"birthDate gender")
@@ -123,7 +124,7 @@ def _altered(envelope: bytes) -> Iterator[tuple[str, bytes]]:
     yield "lowered-data-class", put(42, b"\1")
     yield "unknown-data-class", put(42, b"\7")
     yield "dropped-element", _without_last(envelope)
-    yield "element-of-another-seal", put(slots[0].place.start, other[slots[0].place])
+    yield "element-of-another-seal", put(places[0].start, other[places[0]])
     yield "length-of-another-form", put(lengths_at, struct.pack(">H", 32))
     yield "hidden-length-named", put(lengths_at, struct.pack(">H", 8))
     yield "oversized-length", put(lengths_at, b"\xff\xff")
@@ -134,22 +135,27 @@ def _altered(envelope: bytes) -> Iterator[tuple[str, bytes]]:
     yield "needlessly-wide", _widened(envelope)
 
 
+def _places(layout: Layout) -> list[slice]:
+    return [slice(start, end) for *_, start, end in layout.table.slots]
+
+
 def _without_last(envelope: bytes) -> bytes:
     """A header that never named the last element, with everything else in its place."""
     layout = parse(envelope)
-    slots = layout.table.slots
-    names = " ".join(slot.name for slot in slots[:-1]).encode()
-    fixed = envelope[:38] + struct.pack(">HH", len(slots) - 1, len(names))
-    lengths = layout.raw[-2 * len(slots) : -2]
-    body = envelope[layout.table.commitment.start : slots[-1].place.start]
-    return fixed + envelope[42 : 42 + len(slots) - 1] + names + lengths + body
+    kept = layout.table.shape.names[:-1]
+    count = len(kept) + 1
+    names = " ".join(kept).encode()
+    fixed = envelope[:38] + struct.pack(">HH", count - 1, len(names))
+    lengths = layout.raw[-2 * count : -2]
+    body = envelope[layout.table.commitment.start : _places(layout)[-1].start]
+    return fixed + envelope[42 : 42 + count - 1] + names + lengths + body
 
 
 def _widened(envelope: bytes) -> bytes:
     layout = parse(envelope)
-    slots = layout.table.slots
-    head = envelope[:37] + b"\4" + layout.raw[38 : -2 * len(slots)]
-    return head + struct.pack(f">{len(slots)}I", *[s.length for s in slots]) + envelope[len(layout.raw) :]
+    lengths = layout.table.lengths
+    head = envelope[:37] + b"\4" + layout.raw[38 : -2 * len(lengths)]
+    return head + struct.pack(f">{len(lengths)}I", *lengths) + envelope[len(layout.raw) :]
 
 
 def make() -> str:

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 from phivault.adapters import aws
 from phivault.adapters.kms_wrapper import KmsKeyWrapper
-from phivault.crypto.element import Element, SealContext
-from phivault.crypto.envelope import unseal
+from phivault.crypto.element import SealContext, Unsealed
+from phivault.crypto.envelope import read_header, unseal
 from phivault.crypto.subject_key import SubjectKey
 from phivault.errors import IntegrityError
 from tests.vectors.crypto import make_envelopes, make_subject_key
@@ -22,7 +22,7 @@ ENVELOPES = json.loads(make_envelopes.FILE.read_text())
 SUBJECT_KEY = json.loads(make_subject_key.FILE.read_text())
 
 
-def _open(case: dict[str, Any]) -> list[Element]:
+def _open(case: dict[str, Any]) -> Unsealed:
     key = SubjectKey(**case["key"] | {"material": bytes.fromhex(case["key"]["material"])})
     return unseal(key, SealContext(**case["context"]), bytes.fromhex(case["envelope"]))
 
@@ -33,7 +33,9 @@ def test_the_file_is_what_the_code_seals() -> None:
 
 @pytest.mark.parametrize("case", ENVELOPES["valid"], ids=lambda case: case["name"])
 def test_valid_envelopes_open(case: dict[str, Any]) -> None:
-    assert _open(case) == [Element(e["name"], e["data_class"], bytes.fromhex(e["value"])) for e in case["elements"]]
+    listed = [(element.name, element.data_class) for element in read_header(bytes.fromhex(case["envelope"])).elements]
+    assert listed == [(e["name"], e["data_class"]) for e in case["elements"]]
+    assert list(_open(case).items()) == [(e["name"], bytes.fromhex(e["value"])) for e in case["elements"]]
 
 
 @pytest.mark.parametrize("case", ENVELOPES["invalid"], ids=lambda case: case["name"])

@@ -21,7 +21,7 @@ def associated_data(context: SealContext, header: bytes) -> bytes:
     tenant, subject, kind, ident = context.tenant, context.subject, context.type, context.id
     try:
         prefix = _LENGTHS_AND_VERSION.pack(len(tenant), len(subject), len(kind), len(ident), context.version)
-        return prefix + (tenant + subject + kind + ident).encode("ascii") + sha256(header).digest()
+        return prefix + f"{tenant}{subject}{kind}{ident}".encode("ascii") + sha256(header).digest()
     except (struct.error, UnicodeEncodeError):
         # The cause would carry the field's value.
         raise InvalidInput("A resource's ids or version can't be sealed") from None

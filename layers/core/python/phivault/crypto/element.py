@@ -1,14 +1,13 @@
-"""What an envelope holds."""
+"""What an envelope holds, before it is sealed and after it is opened."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 
-# Not frozen: unsealing makes one per element, and a frozen one costs as much to make as its value to decrypt.
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True)
 class Element:
-    """A named value with its data class; a value object, never changed. Prints without the value.
+    """A named value with its data class, to be sealed. Prints without the value.
 
     ``name`` is 1 to 64 visible ASCII characters; ``value`` is any bytes, for a FHIR element its original JSON text.
     """
@@ -16,6 +15,19 @@ class Element:
     name: str
     data_class: str
     value: bytes = field(repr=False)
+
+
+class Unsealed(dict[str, bytes]):
+    """Values by name, in the envelope's order. Prints their names alone.
+
+    A dict, because making one costs almost nothing beside opening its values. A copy with ``|``, ``copy`` or ``dict``
+    is a plain one and prints everything.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Unsealed({', '.join(self)})"
 
 
 @dataclass(frozen=True, slots=True)

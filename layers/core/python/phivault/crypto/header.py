@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
@@ -27,8 +27,16 @@ CODES = {"administrative": 1, "deidentified": 2, "contact": 3, "identifying": 4,
 
 _CLASSES = {code: name for name, code in CODES.items()}
 _FIXED = struct.Struct(">BI32sBHH")
-_WIDTHS = {2: "H", 4: "I"}
-_HIDDEN_LENGTHS = range(1, BLOCK)
+_HIDDEN_LENGTHS = frozenset(range(1, BLOCK))
+
+# A GCM nonce must never serve two messages under one key. Here it is the element's position, because the key serves
+# one envelope only: it is derived under a 32-byte salt that seal draws itself and never takes from outside, so two
+# envelopes share a key only if 256 random bits repeat. No number of seals wears a subject key out.
+NONCES = [position.to_bytes(12) for position in range(MAX_ELEMENTS)]
+
+# How to open an element: name, length (as in ElementHeader), nonce, start and end in the envelope. A plain tuple, the
+# quickest to make and to unpack: opening goes through all of them.
+type Slot = tuple[str, int, bytes, int, int]
 
 
 class ElementHeader(NamedTuple):
@@ -39,35 +47,28 @@ class ElementHeader(NamedTuple):
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What an envelope says of itself without a key. Only unsealing proves it."""
+class Shape(NamedTuple):
+    """What many envelopes share: names and data classes, their bytes in the header, and by the width of a length the
+    format (of struct) of one length per element."""
 
-    key_version: int
-    elements: tuple[ElementHeader, ...]
-
-
-class Slot(NamedTuple):
-    """An element as its header lists it (``length`` as in ElementHeader), with its nonce and its place."""
-
-    name: str
-    data_class: str
-    length: int
-    nonce: bytes
-    place: slice
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+    listed: bytes
+    formats: dict[int, str]
 
 
 class Table(NamedTuple):
-    """What a header lists: the elements, for the reader and for unsealing, where the commitment lies, and the size of
-    the whole envelope."""
+    """All that a header lists, where the commitment lies and the size of the whole envelope."""
 
-    elements: tuple[ElementHeader, ...]
+    shape: Shape
+    lengths: tuple[int, ...]
     slots: tuple[Slot, ...]
     commitment: slice
     size: int
 
 
-class Layout(NamedTuple):
+@dataclass(slots=True)
+class Layout:
     """A parsed header; ``raw`` is its bytes."""
 
     key_version: int
@@ -76,26 +77,30 @@ class Layout(NamedTuple):
     table: Table
 
 
-# A GCM nonce must never serve two messages under one key. Here it is the element's position, because the key serves
-# one envelope only: it is derived under a 32-byte salt that seal draws itself and never takes from outside, so two
-# envelopes share a key only if 256 random bits repeat. No number of seals wears a subject key out.
-NONCES = [position.to_bytes(12) for position in range(MAX_ELEMENTS)]
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What an envelope says of itself without a key. Only unsealing proves it."""
+
+    key_version: int
+    table: Table = field(repr=False)
+
+    @property
+    def elements(self) -> tuple[ElementHeader, ...]:
+        return tuple(map(ElementHeader, self.table.shape.names, self.table.shape.classes, self.table.lengths))
 
 
 def encode(key_version: int, salt: bytes, elements: Sequence[Element]) -> bytes:
     """The header of these elements. InvalidInput or ContentTooLarge, naming the rule, if the format can't hold them."""
-    count = len(elements)
-    if not 1 <= count <= MAX_ELEMENTS:
-        raise InvalidInput("An envelope holds 1 to 1024 elements")
+    shape = _shape(tuple([element.name for element in elements]), tuple([element.data_class for element in elements]))
     lengths = [length if (length := len(element.value)) >= BLOCK else 0 for element in elements]
-    longest = max(lengths)
-    if longest > MAX_VALUE:
-        raise ContentTooLarge("An element is 4 MiB or larger")
-    codes = _codes(tuple([element.data_class for element in elements]))
-    names = _join(tuple([element.name for element in elements]))
-    width = _width(longest)
-    fixed = _FIXED.pack(FORMAT_VERSION, key_version, salt, width, count, len(names))
-    return b"".join((fixed, codes, names, struct.pack(f">{count}{_WIDTHS[width]}", *lengths)))
+    try:
+        width, packed = 2, struct.pack(shape.formats[2], *lengths)
+    except struct.error:
+        if max(lengths) > MAX_VALUE:
+            raise ContentTooLarge("An element is 4 MiB or larger") from None
+        width, packed = 4, struct.pack(shape.formats[4], *lengths)
+    count, names_size = len(lengths), len(shape.listed) - len(lengths)
+    return _FIXED.pack(FORMAT_VERSION, key_version, salt, width, count, names_size) + shape.listed + packed
 
 
 def parse(envelope: bytes) -> Layout:
@@ -111,7 +116,7 @@ def parse(envelope: bytes) -> Layout:
         _, key_version, salt, width, count, names_size = _FIXED.unpack_from(envelope)
         raw = envelope[: _FIXED.size + count + names_size + count * width]
         table = _table(width, count, names_size, raw[_FIXED.size :])
-    except (struct.error, LookupError, ValueError):
+    except (struct.error, LookupError, ValueError, InvalidInput):
         raise IntegrityError("The envelope's header is not valid") from None
     if key_version == 0:
         raise IntegrityError("The envelope's header is not valid")
@@ -120,47 +125,44 @@ def parse(envelope: bytes) -> Layout:
     return Layout(key_version, salt, raw, table)
 
 
-# An envelope's header is read twice, to decide and to open, and resources of one type have few shapes. What these
-# keep is what an envelope shows to everyone.
+# A header is read twice, to decide and to open, and resources of one type have few shapes. What these two keep is
+# what an envelope shows to everyone.
 @lru_cache(maxsize=128)
-def _codes(classes: tuple[str, ...]) -> bytes:
-    try:
-        return bytes([CODES[name] for name in classes])
-    except KeyError:
-        raise InvalidInput("An element's data class is unknown") from None
+def _table(width: int, count: int, names_size: int, raw: bytes) -> Table:
+    """Of a header's bytes after the fixed ones. Raises what ``parse`` expects if ``encode`` doesn't write them so."""
+    shape = _read_shape(count, raw[: count + names_size])
+    lengths = struct.unpack_from(shape.formats[width], raw, len(shape.listed))
+    if not _HIDDEN_LENGTHS.isdisjoint(lengths) or (width == 4 and not 1 << 16 <= max(lengths) <= MAX_VALUE):
+        raise ValueError
+    start = _FIXED.size + len(raw)
+    sealed = start + COMMITMENT_BYTES
+    edges = list(accumulate([(length or BLOCK) + TAG_BYTES for length in lengths], initial=sealed))
+    slots = tuple(zip(shape.names, lengths, NONCES, edges, edges[1:], strict=False))
+    return Table(shape, lengths, slots, slice(start, sealed), edges[-1])
 
 
 @lru_cache(maxsize=128)
-def _join(names: tuple[str, ...]) -> bytes:
+def _read_shape(count: int, listed: bytes) -> Shape:
+    names = tuple(listed[count:].decode("ascii").split(" "))
+    shape = _shape(names, tuple([_CLASSES[code] for code in listed[:count]]))
+    if shape.listed != listed:
+        raise ValueError
+    return shape
+
+
+@lru_cache(maxsize=128)
+def _shape(names: tuple[str, ...], classes: tuple[str, ...]) -> Shape:
+    count = len(names)
+    if not 1 <= count == len(classes) <= MAX_ELEMENTS:
+        raise InvalidInput("An envelope holds 1 to 1024 elements")
     text = " ".join(names)
     if not _valid(names, text):
         raise InvalidInput("Element names are unique and have 1 to 64 visible ASCII characters")
-    return text.encode("ascii")
-
-
-@lru_cache(maxsize=128)
-def _table(width: int, count: int, names_size: int, raw: bytes) -> Table:
-    """ValueError, LookupError or struct.error if ``encode`` doesn't write it so."""
-    lengths = struct.unpack_from(f">{count}{_WIDTHS[width]}", raw, count + names_size)
-    classes = [_CLASSES[code] for code in raw[:count]]
-    text = raw[count : count + names_size].decode("ascii")
-    names = text.split(" ")
-    if not 1 <= count == len(names) <= MAX_ELEMENTS or not _valid(names, text):
-        raise ValueError
-    if max(lengths) > MAX_VALUE or width != _width(max(lengths)) or any(n in _HIDDEN_LENGTHS for n in lengths):
-        raise ValueError
-    start = _FIXED.size + len(raw)
-    commitment = slice(start, start + COMMITMENT_BYTES)
-    sizes = [(length or BLOCK) + TAG_BYTES for length in lengths]
-    edges = list(accumulate(sizes, initial=commitment.stop))
-    places = map(slice, edges, edges[1:])
-    elements = tuple(map(ElementHeader, names, classes, lengths))
-    slots = tuple(map(Slot, names, classes, lengths, NONCES, places))
-    return Table(elements, slots, commitment, edges[-1])
-
-
-def _width(longest: int) -> int:
-    return 2 if longest < 1 << 16 else 4
+    try:
+        codes = bytes([CODES[name] for name in classes])
+    except KeyError:
+        raise InvalidInput("An element's data class is unknown") from None
+    return Shape(names, classes, codes + text.encode("ascii"), {2: f">{count}H", 4: f">{count}I"})
 
 
 def _valid(names: Sequence[str], text: str) -> bool:

@@ -24,5 +24,6 @@ def unpad(block: bytes) -> bytes:
     """The value in a block of 32 bytes. IntegrityError if it isn't what ``pad`` makes."""
     length = block[0]
     if length >= BLOCK or block[length + 1 :] != _ZEROS[length]:
+        del block  # or a traceback with locals would show it
         raise IntegrityError("A sealed value's padding is not valid")
     return block[1 : length + 1]

@@ -43,8 +43,8 @@ def unseal_email(keys: SubjectKeys, tenant: str, personal: Personal) -> str | No
     version = envelope.read_header(personal.sealed).key_version
     key = keys.for_unsealing(tenant, personal.subject, version)
     context = SealContext(tenant, personal.subject, TYPE, personal.ref, 1)
-    opened = envelope.unseal(key, context, personal.sealed, {EMAIL})
-    return opened[0].value.decode() if opened else None
+    email = envelope.unseal(key, context, personal.sealed, {EMAIL}).get(EMAIL)
+    return None if email is None else email.decode()
 
 
 def _bounded(user_agent: str) -> str:

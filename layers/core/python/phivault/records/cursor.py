@@ -16,12 +16,13 @@ from phivault.phi.data_class import DataClass
 from phivault.records.events import Trail
 
 _SUBJECT = "Tenant"
+_AFTER = "after"
 _MAX_CHARACTERS = 1024
 
 
 def seal_cursor(trail: Trail, after: str) -> str:
     key = trail.records.keys.for_sealing(trail.tenant, _SUBJECT)
-    element = Element("after", DataClass.ADMINISTRATIVE.value, after.encode())
+    element = Element(_AFTER, DataClass.ADMINISTRATIVE.value, after.encode())
     return base64.urlsafe_b64encode(seal(key, _context(trail), [element])).decode().rstrip("=")
 
 
@@ -33,10 +34,9 @@ def open_cursor(trail: Trail, cursor: str | None) -> str:
     try:
         envelope = _decode(cursor)
         key = trail.records.keys.for_unsealing(trail.tenant, _SUBJECT, read_header(envelope).key_version)
-        (element,) = unseal(key, _context(trail), envelope)
+        return unseal(key, _context(trail), envelope)[_AFTER].decode()
     except (IntegrityError, Gone, ValueError):
         raise InvalidInput("_cursor is not one that a search of yours returned") from None
-    return element.value.decode()
 
 
 def _decode(cursor: str) -> bytes:

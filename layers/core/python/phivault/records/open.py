@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Set
 
-from phivault.crypto.element import SealContext
+from phivault.crypto.element import SealContext, Unsealed
 from phivault.crypto.envelope import read_header, unseal
 from phivault.errors import IntegrityError
 from phivault.phi.data_class import DataClass
@@ -46,7 +46,7 @@ def visible(elements: Mapping[str, DataClass], granted: Set[DataClass]) -> list[
     return [name for name, kind in members.items() if kind in granted]
 
 
-def open_elements(trail: Trail, sealed: SealedVersion, names: Collection[str] | None = None) -> dict[str, bytes]:
+def open_elements(trail: Trail, sealed: SealedVersion, names: Collection[str] | None = None) -> Unsealed:
     """Unseal these elements, or all. One KMS call where the subject's key isn't cached, none where it is.
 
     Raises IntegrityError, Unavailable, or Gone where the key was destroyed.
@@ -54,8 +54,7 @@ def open_elements(trail: Trail, sealed: SealedVersion, names: Collection[str] | 
     envelope = sealed.envelope or b""
     key = trail.records.keys.for_unsealing(trail.tenant, sealed.subject, read_header(envelope).key_version)
     context = SealContext(trail.tenant, sealed.subject, sealed.type, sealed.id, sealed.version)
-    elements = unseal(key, context, envelope, names)
-    return {element.name: element.value for element in elements}
+    return unseal(key, context, envelope, names)
 
 
 def owner_of_sealed(trail: Trail, sealed: SealedVersion) -> Owner:
