@@ -1,0 +1,63 @@
+"""The commands of README.md and docs/api.md, run as a reader would: copied into one shell beside a running stack."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import TOTP_STEP, RunningStack
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+API = (ROOT / "docs" / "api.md").read_text("utf-8")
+ROLES = ("clinician", "researcher", "auditor")
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("curl") is None or shutil.which("bash") is None, reason="curl or bash is not installed"
+)
+
+
+def _section(text: str, heading: str) -> str:
+    return text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def _commands(section: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+
+
+def _await_fresh_codes(stack: RunningStack) -> None:
+    """The reader's phone shows the code of now: wait for a step whose codes no other test has used."""
+    users = [stack.user(role)["email"] for role in ROLES]
+    used = max(stack._totp_steps.get(user, stack._seeded_step) for user in users)
+    while (step := int(time.time()) // TOTP_STEP) <= used:
+        time.sleep(0.5)
+    stack._totp_steps |= dict.fromkeys(users, step + 1)
+
+
+def test_every_command_answers_as_shown(stack: RunningStack, tmp_path: Path) -> None:
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / ".local").symlink_to(stack.folder)
+    walk, create = _section(README, "Use it with curl"), _section(API, "Create")
+    script = "\n".join(_commands(walk) + _commands(create))
+    _await_fresh_codes(stack)
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    for shown in (
+        '{"challenge": "SOFTWARE_TOKEN_MFA", "session": "',
+        "HTTP/1.1 200 OK",
+        "searchset",
+        "which isn't supported yet",
+        '"code":"REDACTED"',
+        '"code":"SUBSETTED"',
+        "fhir.read researcher RESEARCH ['deidentified']",
+        "fhir.read clinician TREATMENT ['administrative', 'identifying', 'sensitive']",
+        "HTTP/1.1 201 Created",
+    ):
+        assert shown in walk + create
+        assert shown in done.stdout, done.stdout
