@@ -21,16 +21,19 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """AWS actions (``service:Action``) on one resource, named by the setting that holds its name or ARN."""
+    """AWS actions (``service:Action``) on one resource, named by the setting that holds its name or ARN. ``part`` is
+    the part of it that they are on, where that isn't the whole: a role of the database."""
 
     setting: str
     actions: tuple[str, ...]
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
     """``settings`` names the variables (fields of phivault.settings) that its environment holds;
-    ``postgres`` puts it into the VPC; ``trigger`` says what besides API Gateway invokes it."""
+    ``postgres`` puts it into the VPC; ``trigger`` says what besides API Gateway invokes it. What only a deployment
+    invokes (``local`` False) has no process in the local stack, which does the same work itself."""
 
     name: str
     purpose: str
@@ -41,6 +44,7 @@ class Function:
     trigger: str = ""
     timeout_seconds: int = 29
     memory_mb: int = 1024
+    local: bool = True
 
 
 _RECORD = (
@@ -61,6 +65,9 @@ _KEYS = (
 _KEYS_SETTINGS = ("subject_key_arn", "subject_keys_table", "subject_key_cache_seconds")
 _SESSION = (Grant("access_state_table", ("dynamodb:GetItem", "dynamodb:BatchGetItem")),)
 _SESSION_SETTINGS = ("access_state_table", "client_id", "token_issuer")
+# The laptop's DSN holds a password. In the cloud the host is named instead, and an IAM token signs in to it.
+_POSTGRES_SETTINGS = ("postgres_dsn", "postgres_host")
+_POSTGRES = (Grant("postgres_host", ("rds-db:connect",), part="phivault_app"),)
 _API_SETTINGS = ("profile", "cors_origins")
 
 TABLE: tuple[Function, ...] = (
@@ -111,11 +118,13 @@ TABLE: tuple[Function, ...] = (
             + _RECORD_SETTINGS
             + _KEYS_SETTINGS
             + _SESSION_SETTINGS
-            + ("postgres_dsn", "tenant_context_keys")
+            + _POSTGRES_SETTINGS
+            + ("tenant_context_keys",)
         ),
         grants=(
             *_RECORD,
             *_KEYS,
+            *_POSTGRES,
             Grant("access_state_table", ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem")),
         ),
     ),
@@ -131,8 +140,15 @@ TABLE: tuple[Function, ...] = (
         purpose="Whether the stack is ready",
         postgres=True,
         routes=(Route("GET", "/healthz", public=True),),
-        settings=(*_API_SETTINGS, "postgres_dsn", "tenant_context_keys", "audit_bucket", "access_state_table"),
+        settings=(
+            *_API_SETTINGS,
+            *_POSTGRES_SETTINGS,
+            "tenant_context_keys",
+            "audit_bucket",
+            "access_state_table",
+        ),
         grants=(
+            *_POSTGRES,
             Grant("audit_bucket", ("s3:ListBucket",)),
             Grant("access_state_table", ("dynamodb:GetItem",)),
             Grant("subject_key_arn", ("kms:Decrypt",)),
@@ -162,5 +178,20 @@ TABLE: tuple[Function, ...] = (
         settings=("profile", "alert_topic_arn"),
         grants=(Grant("alert_topic_arn", ("sns:Publish",)),),
         memory_mb=512,
+    ),
+    Function(
+        name="migrate",
+        purpose="The database's roles, migrations and context keys, at every release that changes them",
+        postgres=True,
+        trigger="cloudformation",
+        settings=("profile", "subject_key_arn", *_POSTGRES_SETTINGS, "postgres_secret_arn"),
+        grants=(
+            Grant("postgres_host", ("rds-db:connect",), part="phivault_owner"),
+            Grant("postgres_secret_arn", ("secretsmanager:GetSecretValue",)),
+            Grant("subject_key_arn", ("kms:Encrypt",)),
+        ),
+        timeout_seconds=300,
+        memory_mb=512,
+        local=False,
     ),
 )

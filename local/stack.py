@@ -42,6 +42,7 @@ from phivault.ids import uuid7
 
 WORKERS = {"auth": 2, "records": 2}
 JWKS_SECONDS = 300
+LOCAL = tuple(function for function in TABLE if function.local)
 type Say = Callable[[str], None]
 log = logging.getLogger("phivault.local")
 
@@ -85,7 +86,7 @@ class Stack:
         self._migrate()
         say("starting Cognito")
         self._start_cognito()
-        say(f"starting {len(TABLE)} functions")
+        say(f"starting {len(LOCAL)} functions")
         self._start_functions()
         say(f"opening the gateway on {self.base_url}")
         self._start_gateway()
@@ -125,7 +126,7 @@ class Stack:
         return self._pools["pre_token"].call(event, uuid7())
 
     def _start_functions(self) -> None:
-        for function in TABLE:
+        for function in LOCAL:
             pool = Pool(
                 function.name,
                 self.environment_of(function),

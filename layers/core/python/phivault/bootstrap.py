@@ -6,6 +6,7 @@ function that never touches the database must not pay for its driver.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -106,7 +107,40 @@ def postgres() -> PostgresStore:
     from phivault.adapters.postgres import PostgresStore
     from phivault.adapters.tenant_context_key import TenantContextKey
 
-    return PostgresStore(settings().postgres_dsn.get_secret_value(), TenantContextKey(settings().tenant_context_keys))
+    return PostgresStore(_application_dsn(), TenantContextKey(settings().tenant_context_keys))
+
+
+def _application_dsn() -> str | Callable[[], str]:
+    """A password exists on the laptop alone: elsewhere one in the environment isn't even looked at."""
+    if settings().profile == "local":
+        return settings().postgres_dsn.get_secret_value()
+    from phivault.adapters.postgres.bootstrap import APP, DATABASE
+    from phivault.adapters.rds_token import token_dsn
+
+    return token_dsn(settings().postgres_host, APP, DATABASE)
+
+
+def prepare_database(key_ids: Sequence[str]) -> dict[str, str]:
+    """Bring the database to this release: roles, migrations, the keys of the tenant context.
+
+    The wrapped keys, as functions take them. On the laptop and the emulator roles and database exist already.
+    """
+    from phivault.adapters.postgres.bootstrap import DATABASE, OWNER, bootstrap
+    from phivault.adapters.postgres.keys import ensure_context_keys
+    from phivault.adapters.postgres.migrate import migrate
+    from phivault.adapters.tenant_context_key import wrap
+
+    if settings().profile == "local":
+        owner = settings().postgres_dsn.get_secret_value()
+    else:
+        from phivault.adapters.rds_master import master_dsn
+        from phivault.adapters.rds_token import token_dsn
+
+        bootstrap(master_dsn(settings().postgres_host, settings().postgres_secret_arn), {})
+        owner = token_dsn(settings().postgres_host, OWNER, DATABASE)()
+    migrate(owner)
+    keys = ensure_context_keys(owner, key_ids)
+    return {key_id: wrap(settings().subject_key_arn, key) for key_id, key in keys.items()}
 
 
 @cache

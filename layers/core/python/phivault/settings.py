@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     subject_key_cache_seconds: int = Field(default=300, ge=0, le=300)
     tenant_context_keys: dict[str, str] = Field(default_factory=dict, repr=False)
     postgres_dsn: SecretStr = SecretStr("")
+    postgres_host: str = ""
+    postgres_secret_arn: str = ""
     user_pool_id: str = ""
     client_id: str = ""
     token_issuer: str = ""

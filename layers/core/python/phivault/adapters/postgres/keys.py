@@ -3,6 +3,9 @@ install the next, let every function take it, retire the last."""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Sequence
+
 import psycopg
 
 from phivault.adapters.postgres.context import KEY_BYTES, KEY_ID
@@ -40,3 +43,20 @@ def retire_context_key(dsn_owner: str, key_id: str) -> None:
     """Refuse contexts signed with this key from now on; an unknown id is ignored."""
     with connect_operator(dsn_owner) as connection:
         connection.execute("DELETE FROM app.context_keys WHERE key_id = %b", (key_id,))
+
+
+def ensure_context_keys(dsn_owner: str, key_ids: Sequence[str]) -> dict[str, bytes]:
+    """Let exactly these keys live, in this order: make the missing, retire the others. Doing it twice is harmless.
+
+    Raises Conflict where none of the living would stay: functions sign with one of them until they are replaced.
+    """
+    with connect_operator(dsn_owner) as connection:
+        living: dict[str, bytes] = dict(connection.execute("SELECT key_id, key FROM app.context_keys").fetchall())
+    if living and not living.keys() & set(key_ids):
+        raise Conflict("The next context key is added beside the living one, which is retired by a later release")
+    for key_id in living.keys() - set(key_ids):
+        retire_context_key(dsn_owner, key_id)
+    keys = {key_id: living.get(key_id) or secrets.token_bytes(KEY_BYTES) for key_id in key_ids}
+    for key_id, key in keys.items():
+        install_context_key(dsn_owner, key_id, key)
+    return keys
