@@ -35,7 +35,7 @@ class AwsProxy:
         self.upstream = urlsplit(upstream)
         self.calls: list[str] = []
         self.fault: Fault | None = None
-        self.only_next = False
+        self._once, self._only = False, ""
         self._port = 0
         self._over = threading.Event()
         self._server: ThreadingHTTPServer | None = None
@@ -45,9 +45,9 @@ class AwsProxy:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    def fail(self, fault: Fault, *, once: bool = False) -> None:
-        """From now on, or for the next call alone."""
-        self.fault, self.only_next = fault, once
+    def fail(self, fault: Fault, *, once: bool = False, only: str = "") -> None:
+        """From now on, or for the next call alone; ``only`` calls of that name."""
+        self.fault, self._once, self._only = fault, once, only
         if fault is Fault.REFUSED:
             self._close()
 
@@ -62,10 +62,12 @@ class AwsProxy:
         self.heal()
         self._close()
 
-    def take_fault(self) -> Fault | None:
-        fault = self.fault
-        if self.only_next:
-            self.fault, self.only_next = None, False
+    def fault_of(self, call: str) -> Fault | None:
+        """What happens to a call that has just come."""
+        self.calls.append(call)
+        fault = self.fault if self._only in {"", call} else None
+        if fault and self._once:
+            self.fault = None
         return fault
 
     def linger(self, seconds: float = 30.0) -> bool:
@@ -108,8 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.proxy.calls.append(_name(self))
-        fault = self.proxy.take_fault()
+        fault = self.proxy.fault_of(_name(self))
         faults: dict[Fault | None, Callable[[], None]] = {
             Fault.FORBIDDEN: lambda: self.answer(403, [], DENIED),
             Fault.SLOW_DOWN: lambda: self.answer(503, [], SLOW_DOWN),

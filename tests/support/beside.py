@@ -54,9 +54,8 @@ class Beside:
 
     def environment_of(self, function: str) -> dict[str, str]:
         """What the stack gives to that function, with our endpoints and overrides."""
-        given = self.stack.environment_of(function)
-        ours = {"AWS_ENDPOINT_URL": self.aws.url, "AWS_ENDPOINT_URL_S3": self.s3.url} | self._overrides
-        return given | {name: value for name, value in ours.items() if name in given}
+        endpoints = {"AWS_ENDPOINT_URL": self.aws.url, "AWS_ENDPOINT_URL_S3": self.s3.url}
+        return self.stack.environment_of(function) | endpoints | self._overrides
 
     def _invoke(self, function: Function, event: dict[str, Any], request_id: str) -> dict[str, Any]:
         if function.name not in self._pools:

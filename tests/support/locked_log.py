@@ -15,10 +15,11 @@ class LockedLog:
     def __init__(self, stack: RunningStack) -> None:
         self._s3, self._bucket = stack.aws("s3"), stack.facts["audit_bucket"]
         self.objects: dict[str, bytes] = {}
+        self._lines: list[dict[str, Any]] = []
 
     def lines(self) -> list[dict[str, Any]]:
         self._fetch()
-        return [json.loads(line) for body in self.objects.values() for line in body.splitlines()]
+        return self._lines
 
     def events(self, **wanted: Any) -> list[dict[str, Any]]:
         """The events whose members are these."""
@@ -42,4 +43,5 @@ class LockedLog:
             for entry in page.get("Contents", ()):
                 if entry["Key"] not in self.objects:
                     got = self._s3.get_object(Bucket=self._bucket, Key=entry["Key"])
-                    self.objects[entry["Key"]] = got["Body"].read()
+                    self.objects[entry["Key"]] = body = got["Body"].read()
+                    self._lines += [json.loads(line) for line in body.splitlines()]
