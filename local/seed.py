@@ -10,6 +10,8 @@ import json
 import secrets
 import string
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from local.bundles import generate, patient_in
 from local.stack import Say, Stack
 
 TOTP_STEP = 30
+THREADS = 4  # more than there are workers to answer would only wait
 SYMBOLS = "!#%*+-=?@_"
 
 
@@ -87,23 +90,28 @@ class Seeder:
         self._phones = iter(range(100, 200))
 
     def seed(self) -> dict[str, Seeded]:
-        return {tenant.name: self._tenant(tenant) for tenant in TENANTS}
+        with ThreadPoolExecutor(len(TENANTS)) as threads:  # the patients are generated while users enrol
+            bundles = [threads.submit(list, generate(count=t.patients, seed=t.seed)) for t in TENANTS]
+            return {t.name: self._tenant(t, made) for t, made in zip(TENANTS, bundles, strict=True)}
 
-    def _tenant(self, tenant: Tenant) -> Seeded:
+    def _tenant(self, tenant: Tenant, bundles: Future[list[bytes]]) -> Seeded:
         self._say(f"enrolling {len(tenant.roles)} users of {tenant.name}")
-        seeded = Seeded({}, [])
-        for role in tenant.roles:
-            if role != "patient":
-                seeded.users[role], token = self._user(tenant.name, role)
-            if role == "clinician":
-                importer = token
-        for number, bundle in enumerate(generate(count=tenant.patients, seed=tenant.seed), 1):
-            seeded.patients.append(self._import(importer, bundle))
+        staff = [role for role in tenant.roles if role != "patient"]
+        with ThreadPoolExecutor(THREADS) as threads:
+            enrolled = dict(zip(staff, threads.map(lambda role: self._user(tenant.name, role), staff), strict=True))
+            token = enrolled["clinician"][1]
+            imported = threads.map(lambda bundle: self._import(token, bundle), bundles.result())
+            patients = list(self._counted(tenant, imported))
+        users = {role: user for role, (user, _) in enrolled.items()}
+        if "patient" in tenant.roles:
+            users["patient"], _ = self._user(tenant.name, "patient", patients[0])
+        return Seeded(users, patients)
+
+    def _counted(self, tenant: Tenant, patients: Iterator[str]) -> Iterator[str]:
+        for number, patient in enumerate(patients, 1):
             if number % 5 == 0 or number == tenant.patients:
                 self._say(f"imported {number} of {tenant.patients} generated patients into {tenant.name}")
-        if "patient" in tenant.roles:
-            seeded.users["patient"], _ = self._user(tenant.name, "patient", seeded.patients[0])
-        return seeded
+            yield patient
 
     def _user(self, tenant: str, role: str, patient_id: str | None = None) -> tuple[User, str]:
         """A user with an enrolled app, and the access token of that first sign-in."""
