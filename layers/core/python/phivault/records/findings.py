@@ -24,3 +24,12 @@ class InvalidResource(InvalidInput):
     def __init__(self, found: Sequence[Finding]) -> None:
         super().__init__("; ".join(f"{finding.path} {finding.rule}" for finding in found))
         self.findings = tuple(found)
+
+    def inside(self, place: str) -> InvalidResource:
+        """The same of a resource that stands at ``place`` in another: Patient.name is then place.name."""
+        return InvalidResource([Finding(_moved(found.path, place), found.rule) for found in self.findings])
+
+
+def _moved(path: str, place: str) -> str:
+    _, dot, rest = path.partition(".")
+    return place + dot + rest

@@ -21,6 +21,7 @@ from phivault.records.changes import Change, apply, change_to
 from phivault.records.create import new_draft
 from phivault.records.delete import deletion
 from phivault.records.events import Target, Trail
+from phivault.records.findings import InvalidResource
 from phivault.records.idempotency import once, request_hash
 from phivault.records.json_members import split
 from phivault.records.open import owner_of_sealed
@@ -72,12 +73,15 @@ def _changes(trail: Trail, placed: Sequence[Placed]) -> list[Change]:
     for number, (one, members) in enumerate(zip(placed, bodies, strict=True)):
         with _at(number):
             decided.append(_decide(trail, authority, one, members))
-    return [
-        change_to(trail, Action.CREATE if draft.version == 1 else Action.UPDATE, draft)
-        if isinstance(draft, Draft)
-        else draft
-        for draft in decided
-    ]
+    changes: list[Change] = []
+    for number, made in enumerate(decided):
+        with _at(number):
+            changes.append(_change(trail, made) if isinstance(made, Draft) else made)
+    return changes
+
+
+def _change(trail: Trail, draft: Draft) -> Change:
+    return change_to(trail, Action.CREATE if draft.version == 1 else Action.UPDATE, draft)
 
 
 def _patients(placed: Iterable[Placed], bodies: Iterable[Mapping[str, bytes]]) -> set[str]:
@@ -104,6 +108,8 @@ def _at(number: int) -> Iterator[None]:
     """Say where in the bundle an error of the caller's stands."""
     try:
         yield
+    except InvalidResource as error:
+        raise error.inside(f"Bundle.entry[{number}].resource") from None
     except PhivaultError as error:
         if error.status < 500:
             error.detail = f"Bundle.entry[{number}]: {error.detail}"
