@@ -1,0 +1,48 @@
+"""The app: stateful stacks, and one without state on top of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App
+
+from infra.application import Application, Stores
+from infra.audit_log import AuditLog
+from infra.code import Sources
+from infra.database import Database
+from infra.identity import Identity
+from infra.keys import Keys
+from infra.network import Network
+from infra.settings import Deployment, read
+from infra.state import State
+from infra.witness import WitnessStand
+
+
+def build(
+    context: Mapping[str, Any] | None = None, *, outdir: Path | None = None, sources: Sources | None = None
+) -> App:
+    """The stacks of one deployment, not synthesized yet. The CDK CLI hands the context over by itself.
+
+    Raises SettingsRefused.
+    """
+    app = App(context=context, outdir=str(outdir) if outdir else None)
+    settings = read(app.node.get_all_context())
+    stacks(app, settings, sources or Sources())
+    return app
+
+
+def stacks(app: App, settings: Deployment, sources: Sources) -> Application:
+    keys = Keys(app, settings)
+    network = Network(app, settings, keys.data)
+    stores = Stores(
+        keys=keys,
+        network=network,
+        identity=Identity(app, settings, keys.data, sources),
+        database=Database(app, settings, network, keys.data),
+        audit_log=AuditLog(app, settings, keys.data),
+        state=State(app, settings, keys.data),
+    )
+    WitnessStand(app, settings)
+    return Application(app, settings, stores, sources)

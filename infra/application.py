@@ -1,0 +1,160 @@
+"""Everything without data of its own: functions, API, alerts, releases. It can be replaced as a whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from aws_cdk import CfnOutput
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from functions.table import TABLE, Function
+from infra.api import STAGE, Api
+from infra.audit_log import AuditLog
+from infra.code import Sources
+from infra.database import Database
+from infra.dead_letters import dead_letters
+from infra.events import alerts_from
+from infra.function import Given, TableFunction
+from infra.function import Place as Around
+from infra.identity import Identity
+from infra.keys import Keys
+from infra.migrations import Migrations
+from infra.network import FUNCTIONS, Network
+from infra.place import Place
+from infra.release import Releases
+from infra.roles import Resources
+from infra.settings import Deployment
+from infra.state import State
+from phivault.adapters import dynamodb_audit_index
+
+MIGRATE = "cloudformation"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The stateful stacks that functions reach."""
+
+    keys: Keys
+    network: Network
+    identity: Identity
+    database: Database
+    audit_log: AuditLog
+    state: State
+
+
+class Application(Place):
+    def __init__(self, scope: Construct, settings: Deployment, stores: Stores, sources: Sources) -> None:
+        super().__init__(scope, "application", settings, stateful=False)
+        self._stores = stores
+        self._key_arn = stores.keys.data.key_arn
+        self.alerts = self._topic()
+        self._around = self._surroundings(sources)
+        migrate = TableFunction(self, _row(MIGRATE), self._around, self._given(""))
+        self.migrations = Migrations(self, settings, migrate)
+        self.migrations.node.add_dependency(migrate)
+        given = self._given(self.migrations.context_keys)
+        self.functions = {
+            row.name: self._function(row, given)
+            for row in TABLE
+            if row.trigger not in (MIGRATE, "cognito:pre-token-generation-v2")
+        }
+        alerts_from(self.functions["alerts"], stores.audit_log.index.attr_stream_arn, self._around.dead_letters)
+        releases = Releases(self, settings, self.alerts)
+        for function in self.functions.values():
+            releases.watch(function)
+        self._api()
+
+    def _topic(self) -> sns.Topic:
+        topic = sns.Topic(self, "AlertTopic", master_key=self._stores.keys.data, enforce_ssl=True)
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="Alarms",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        if self.settings.alert_email:
+            topic.add_subscription(subscriptions.EmailSubscription(self.settings.alert_email))
+        return topic
+
+    def _surroundings(self, sources: Sources) -> Around:
+        network = self._stores.network
+        return Around(
+            settings=self.settings,
+            sources=sources,
+            layers=sources.layers(self, self.settings.architecture),
+            key_arn=self._key_arn,
+            dead_letters=dead_letters(self, self._stores.keys.data),
+            vpc=network.vpc,
+            subnets=ec2.SubnetSelection(subnet_group_name=FUNCTIONS),
+            group=network.functions,
+        )
+
+    def _function(self, row: Function, given: Given) -> TableFunction:
+        made = TableFunction(self, row, self._around, given)
+        if "tenant_context_keys" in row.settings:
+            # The version keeps the environment that it was published with, and CDK can't see this value change.
+            made.function.invalidate_version_based_on(self.migrations.fingerprint)
+        made.node.add_dependency(self.migrations.resource)
+        return made
+
+    def _given(self, context_keys: str) -> Given:
+        stores, settings = self._stores, self.settings
+        values = {
+            "profile": settings.profile,
+            "cors_origins": json.dumps(settings.cors_origins),
+            "audit_bucket": stores.audit_log.audit.ref,
+            "audit_index_table": stores.audit_log.index.ref,
+            "audit_lock_mode": settings.lock_mode,
+            "audit_retention_days": str(settings.audit_retention_days),
+            "audit_deadline_seconds": "3.0",
+            "subject_key_arn": stores.keys.subjects.key_arn,
+            "subject_keys_table": stores.state.subject_keys.ref,
+            "subject_key_cache_seconds": "300",
+            "access_state_table": stores.state.access_state.ref,
+            "client_id": stores.identity.client.ref,
+            "token_issuer": stores.identity.issuer,
+            "user_pool_id": stores.identity.pool.ref,
+            "alert_topic_arn": self.alerts.topic_arn,
+            "postgres_host": stores.database.cluster.attr_endpoint_address,
+            "postgres_secret_arn": stores.database.secret_arn,
+            "tenant_context_keys": context_keys,
+        }
+        return Given(values, self._resources(), {"dynamodb:audit_index_table": stores.audit_log.index.attr_stream_arn})
+
+    def _resources(self) -> Resources:
+        stores = self._stores
+        arns = {
+            "audit_bucket": stores.audit_log.audit.attr_arn,
+            "audit_index_table": stores.audit_log.index.attr_arn,
+            "subject_key_arn": stores.keys.subjects.key_arn,
+            "subject_keys_table": stores.state.subject_keys.attr_arn,
+            "access_state_table": stores.state.access_state.attr_arn,
+            "user_pool_id": stores.identity.pool.attr_arn,
+            "alert_topic_arn": self.alerts.topic_arn,
+            "postgres_secret_arn": stores.database.secret_arn,
+        }
+        parts = {("postgres_host", role): arn for role, arn in stores.database.user_arns().items()}
+        names = tuple(index["IndexName"] for index in dynamodb_audit_index.TABLE["GlobalSecondaryIndexes"])
+        return Resources(arns, parts, {"audit_index_table": names})
+
+    def _api(self) -> None:
+        pool = cognito.UserPool.from_user_pool_arn(self, "Pool", self._stores.identity.pool.attr_arn)
+        aliases: dict[str, lambda_.Alias] = {name: made.alias for name, made in self.functions.items()}
+        api = Api(self, self.settings, self._key_arn, pool, aliases)
+        own = f"https://{self.settings.domain_name}"
+        CfnOutput(self, "BaseUrl", value=own if self.settings.domain_name else api.api.url_for_path("/"))
+        CfnOutput(self, "Stage", value=STAGE)
+
+
+def _row(trigger: str) -> Function:
+    return next(row for row in TABLE if row.trigger == trigger)

@@ -1,0 +1,122 @@
+"""The ``e2e`` context: the synthesized templates as an emulator takes them, and a reason for every difference.
+
+``adapt`` changes templates after synthesis, so that the stacks know nothing of it: what it leaves alone is what
+``cdk deploy`` ships. Everything it does is answered as a list of ``Difference``, for the output of ``make e2e``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+type Template = dict[str, Any]
+
+REJECTED = frozenset(
+    {
+        "AWS::ApiGateway::ClientCertificate",
+        "AWS::Backup::BackupSelection",
+        "AWS::CloudTrail::Trail",
+        "AWS::CodeDeploy::Application",
+        "AWS::CodeDeploy::DeploymentGroup",
+        "AWS::Cognito::LogDeliveryConfiguration",
+        "AWS::Cognito::UserPoolRiskConfigurationAttachment",
+        "AWS::Config::ConfigRule",
+        "AWS::EC2::FlowLog",
+        "AWS::EC2::SecurityGroupEgress",
+        "AWS::EC2::SecurityGroupIngress",
+        "AWS::GuardDuty::Detector",
+        "AWS::SecretsManager::RotationSchedule",
+        "AWS::WAFv2::LoggingConfiguration",
+        "AWS::WAFv2::WebACLAssociation",
+    }
+)
+"""Types that the emulator doesn't know: it refuses a template that has one. A run holds this list to the emulator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """``place`` is a logical id; ``what`` the type left out or the property set."""
+
+    stack: str
+    place: str
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The PostgreSQL that stands for Aurora: DSNs with passwords, of the functions' role and of migrations'."""
+
+    app_dsn: str
+    owner_dsn: str
+
+
+def adapt(stack: str, template: Template, database: Embedded) -> list[Difference]:
+    """Change ``template`` in place."""
+    return [*_leave_out(stack, template), *_use(stack, template, database)]
+
+
+def _leave_out(stack: str, template: Template) -> Iterator[Difference]:
+    resources = template.get("Resources", {})
+    gone = {place: body["Type"] for place, body in resources.items() if body["Type"] in REJECTED}
+    for place, kind in gone.items():
+        del resources[place]
+        yield Difference(stack, place, kind, "the emulator knows no such resource type")
+    for body in resources.values():
+        _stop_waiting(body, gone)
+    for section in ("Resources", "Outputs"):
+        for name, body in list(template.get(section, {}).items()):
+            if _mentions(body, gone) and section == "Outputs":
+                del template[section][name]
+                yield Difference(stack, name, "output", "it names a resource that is left out")
+            else:
+                template[section][name] = _without(body, gone)
+
+
+def _stop_waiting(body: dict[str, Any], gone: Mapping[str, str]) -> None:
+    waits = body.get("DependsOn", [])
+    kept = [name for name in ([waits] if isinstance(waits, str) else waits) if name not in gone]
+    body.pop("DependsOn", None)
+    if kept:
+        body["DependsOn"] = kept
+
+
+def _reference(value: Any) -> str | None:
+    """The logical id that an intrinsic function names."""
+    if isinstance(value, dict) and len(value) == 1:
+        if isinstance(name := value.get("Ref"), str):
+            return name
+        if "Fn::GetAtt" in value:
+            target = value["Fn::GetAtt"]
+            return str(target.split(".")[0] if isinstance(target, str) else target[0])
+    return None
+
+
+def _mentions(value: Any, gone: Mapping[str, str]) -> bool:
+    if _reference(value) in gone:
+        return True
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_mentions(child, gone) for child in children)
+
+
+def _without(value: Any, gone: Mapping[str, str]) -> Any:
+    if (name := _reference(value)) in gone:
+        return f"left-out-{name}"
+    if isinstance(value, dict):
+        return {key: _without(child, gone) for key, child in value.items()}
+    return [_without(child, gone) for child in value] if isinstance(value, list) else value
+
+
+def _use(stack: str, template: Template, database: Embedded) -> Iterator[Difference]:
+    """Functions that would sign in to Aurora sign in as on the laptop: no emulator checks IAM tokens for a database."""
+    for place, body in template.get("Resources", {}).items():
+        if body["Type"] != "AWS::Lambda::Function":
+            continue
+        variables = body["Properties"].get("Environment", {}).get("Variables", {})
+        if "PHIVAULT_POSTGRES_HOST" in variables:
+            migrates = "PHIVAULT_POSTGRES_SECRET_ARN" in variables
+            variables["PHIVAULT_POSTGRES_DSN"] = database.owner_dsn if migrates else database.app_dsn
+            variables["PHIVAULT_PROFILE"] = "local"
+            what = f"profile local and a DSN in the environment of {place}"
+            yield Difference(stack, place, what, "the embedded PostgreSQL stands for Aurora")
