@@ -8,6 +8,7 @@ gone with it, and it ends with the process that started it, however that ends.
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import sys
 import time
@@ -38,8 +39,8 @@ def install() -> Path:
     stamp, wanted = ENVIRONMENT / ".ready", sha256(LOCK.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
         subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-        pip = [ENVIRONMENT / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", LOCK], check=True)
+        pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(LOCK)], check=True)
         stamp.write_text(wanted)
     return packages
 
@@ -88,6 +89,12 @@ class Ministack:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def trust(self) -> ssl.SSLContext:
+        """For clients that aren't an SDK's."""
+        context = ssl.create_default_context(cafile=self.certificate)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        return context
+
     def stop(self) -> None:
         """Harmless if it is down already."""
         if self.process.poll() is None:
@@ -95,7 +102,7 @@ class Ministack:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
-        with httpx.Client(verify=_trust(self.certificate)) as api:
+        with httpx.Client(verify=self.trust()) as api:
             while self.process.poll() is None and time.monotonic() < deadline:
                 try:
                     if api.get(f"{self.endpoint_url}/_ministack/health").status_code == 200:
@@ -112,6 +119,7 @@ def _settings(directory: Path, port: int) -> dict[str, str]:
         "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_REGION": REGION,
         "USE_SSL": "1",
@@ -121,17 +129,9 @@ def _settings(directory: Path, port: int) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
-        "LAMBDA_STRICT": "0",
+        "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
     }
 
 
 def _bare_interpreter() -> str:
     return str(Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}")
-
-
-def _trust(certificate: Path) -> object:
-    import ssl
-
-    context = ssl.create_default_context(cafile=certificate)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    return context

@@ -1,0 +1,148 @@
+"""``make e2e``: the stacks that ``cdk deploy`` ships, deployed to an account on this machine and put to the test.
+
+ministack is that account (CloudFormation, Lambda, API Gateway, Cognito, IAM enforced, over TLS 1.3), the embedded
+PostgreSQL its database. Everything ends with this process; exit status 0 means that every check passed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import boto3
+import httpx
+
+from functions.table import TABLE
+from infra.e2e import REJECTED, Embedded
+from local.ministack import Ministack
+from local.parent import end_with_parent
+from local.postgres import Postgres
+from tests.e2e import deploy, dropped, grants, retention
+from tests.e2e.journal import Failed, Journal, console, expect
+from tests.e2e.mailbox import Mailbox
+from tests.e2e.people import Pool
+from tests.e2e.story import Story, await_alert
+from tests.e2e.unsound import UNSOUND
+
+HEADING_LEFT_OUT = "Left out or set otherwise, against the templates"
+
+
+def main() -> int:
+    if "MAKELEVEL" in os.environ:
+        end_with_parent()  # make passes Ctrl-C on, but nothing when it is killed
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    started, journal = time.monotonic(), Journal()
+    folder = Path(tempfile.mkdtemp(prefix="phivault-e2e-"))
+    for text in UNSOUND:
+        journal.note("Not shown by this run", text)
+    try:
+        with ExitStack() as ends:
+            Run(folder, journal, ends).play()
+    except Failed as error:
+        journal.note("Stopped early", f"nothing after this was tried: {error}")
+    except KeyboardInterrupt:
+        console.print("interrupted")
+        return 130
+    finally:
+        if journal.failed:
+            console.print(f"\nLogs are kept in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    journal.summary(time.monotonic() - started)
+    return 1 if journal.failed else 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+class Run:
+    """The parts in their order. Each needs what those before it made."""
+
+    def __init__(self, folder: Path, journal: Journal, ends: ExitStack) -> None:
+        self.folder, self.journal, self.ends = folder, journal, ends
+
+    def play(self) -> None:
+        self._start()
+        self._deploy()
+        dropped_part = "Declared settings, read back from the account"
+        self.journal.part(dropped_part)
+        dropped.restore(self.journal, self.assembly, self.stands)
+        self._story()
+        self.journal.part("Attacks on retention")
+        retention.attack(self.journal, self.known["audit_bucket"], self.story.record)
+        self.journal.part("Attacks on the functions' roles")
+        grants.attack(self.journal, self.functions, self.known, self.story.record)
+        self._tear_down()
+
+    def _start(self) -> None:
+        self.journal.part("An account on this machine")
+        with self.journal.needed("PostgreSQL 17 starts (TLS 1.3, SCRAM)"):
+            self.postgres = Postgres.start(self.folder / "postgres")
+            self.ends.callback(self.postgres.stop)
+        with self.journal.needed("ministack starts (TLS 1.3, IAM enforced)"):
+            self.aws = Ministack.start(self.folder / "aws")
+            self.ends.callback(self.aws.stop)
+            os.environ.update(self.aws.environment())
+
+    def _deploy(self) -> None:
+        self.journal.part("Deployment")
+        with self.journal.needed("cdk synth, as shipped"):
+            self.assembly = deploy.synthesize(self.folder)
+        differences = deploy.adapt(self.assembly, self._database())
+        for difference in differences:
+            self.journal.note(HEADING_LEFT_OUT, f"{difference.what}: {difference.reason}")
+        with self.journal.check("only what the emulator rejects is left out"):
+            deploy.rejected_indeed(self.assembly, {one.what for one in differences if one.what in REJECTED})
+        with self.journal.needed(f"cdk bootstrap and cdk deploy of {len(self.assembly.templates)} stacks"):
+            deploy.deploy(self.assembly, self.aws.environment())
+        with self.journal.needed("every stack is complete"):
+            self.stands = deploy.deployed(list(self.assembly.templates))
+
+    def _database(self) -> Embedded:
+        return Embedded(app_dsn=self.postgres.app_dsn, owner_dsn=self.postgres.owner_dsn)
+
+    def _story(self) -> None:
+        self.journal.part("The story, over API Gateway")
+        with self.journal.needed("every function of the table stands with its settings"):
+            self._read_functions()
+        mailbox = Mailbox.of(self.known["alert_topic_arn"])
+        api = self.ends.enter_context(httpx.Client(base_url=self._base_url(), verify=self.aws.trust(), timeout=60))
+        self.story = Story(api, Pool(self.known["user_pool_id"], self.known["client_id"]))
+        self.story.play(self.journal)
+        with self.journal.check("the denied read becomes an alert without PHI"):
+            await_alert(mailbox, self.story.patient_id)
+
+    def _read_functions(self) -> None:
+        """The deployed functions by their name in the table, and what their environments name, by setting."""
+        handlers = {f"functions.{row.name}.handler.handler": row.name for row in TABLE}
+        self.functions, self.known = {}, {}
+        for name in self.stands.of_type("AWS::Lambda::Function"):
+            found = boto3.client("lambda").get_function_configuration(FunctionName=name)
+            if found["Handler"] in handlers:
+                self.functions[handlers[found["Handler"]]] = dict(found)
+                variables = found["Environment"]["Variables"].items()
+                self.known |= {name.removeprefix("PHIVAULT_").lower(): value for name, value in variables}
+        missing = {row.name for row in TABLE} - self.functions.keys()
+        expect(not missing, f"no function for {', '.join(sorted(missing))}")
+
+    def _base_url(self) -> str:
+        api = self.stands.one("AWS::ApiGateway::RestApi")
+        (stage,) = boto3.client("apigateway").get_stages(restApiId=api)["item"]
+        return f"{self.aws.endpoint_url}/restapis/{api}/{stage['stageName']}/_user_request_/"
+
+    def _tear_down(self) -> None:
+        self.journal.part("The end")
+        with self.journal.check("emulator and database stop"):
+            self.ends.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

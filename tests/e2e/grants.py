@@ -1,0 +1,137 @@
+"""Every function's role against everything that some row of the function table grants, and against worse.
+
+A probe runs as a Lambda function under the deployed role, so that the emulator's IAM decides about the same
+credentials that the real function has. What a row grants is proven by the story; here each call beyond it is made.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from functions.table import TABLE, Function
+from tests.e2e.journal import Failed, Journal
+
+PROBE = """
+import boto3
+from botocore.exceptions import ClientError
+
+def handler(event, context):
+    answers = []
+    for service, operation, arguments in event["calls"]:
+        try:
+            getattr(boto3.client(service), operation)(**arguments)
+            answers.append("allowed")
+        except ClientError as error:
+            answers.append(error.response["Error"]["Code"])
+    return answers
+"""
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "403", "Forbidden"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One AWS call, and the (setting, action) of a grant that would allow it; no grant allows where it is None."""
+
+    grant: tuple[str, str] | None
+    service: str
+    operation: str
+    arguments: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.operation}"
+
+
+def calls(environment: dict[str, str], audit_key: str) -> list[Call]:
+    """``environment`` holds the names of resources by setting; ``audit_key`` names an existing record."""
+    bucket, key = environment["audit_bucket"], environment["subject_key_arn"]
+    item = {"pk": {"S": "probe"}, "sk": {"S": "probe"}}
+    found = [
+        Call(("audit_bucket", "s3:GetObject"), "s3", "get_object", {"Bucket": bucket, "Key": audit_key}),
+        Call(
+            ("audit_bucket", "s3:PutObject"), "s3", "put_object", {"Bucket": bucket, "Key": "probe", "IfNoneMatch": "*"}
+        ),
+        Call(("audit_bucket", "s3:ListBucket"), "s3", "list_objects_v2", {"Bucket": bucket}),
+        Call(None, "s3", "delete_object", {"Bucket": bucket, "Key": audit_key}),
+        Call(None, "s3", "delete_bucket_policy", {"Bucket": bucket}),
+        Call(
+            ("subject_key_arn", "kms:GenerateDataKey"), "kms", "generate_data_key", {"KeyId": key, "KeySpec": "AES_256"}
+        ),
+        Call(None, "kms", "schedule_key_deletion", {"KeyId": key}),
+        Call(None, "kms", "encrypt", {"KeyId": key, "Plaintext": "probe"}),
+        Call(
+            ("user_pool_id", "cognito-idp:AdminGetUser"),
+            "cognito-idp",
+            "admin_get_user",
+            {"UserPoolId": environment["user_pool_id"], "Username": "probe"},
+        ),
+        Call(
+            None,
+            "cognito-idp",
+            "admin_set_user_password",
+            {"UserPoolId": environment["user_pool_id"], "Username": "probe", "Password": "Probe-12345678"},
+        ),
+        Call(
+            ("alert_topic_arn", "sns:Publish"),
+            "sns",
+            "publish",
+            {"TopicArn": environment["alert_topic_arn"], "Message": "probe"},
+        ),
+        Call(None, "secretsmanager", "list_secrets", {}),
+        Call(None, "iam", "list_roles", {}),
+    ]
+    for setting in ("access_state_table", "subject_keys_table", "audit_index_table"):
+        table = environment[setting]
+        found += [
+            Call((setting, "dynamodb:GetItem"), "dynamodb", "get_item", {"TableName": table, "Key": item}),
+            Call((setting, "dynamodb:PutItem"), "dynamodb", "put_item", {"TableName": table, "Item": item}),
+            Call((setting, "dynamodb:DeleteItem"), "dynamodb", "delete_item", {"TableName": table, "Key": item}),
+            Call((setting, "dynamodb:Scan"), "dynamodb", "scan", {"TableName": table}),
+            Call(None, "dynamodb", "delete_table", {"TableName": table}),
+        ]
+    return found
+
+
+def attack(journal: Journal, configurations: dict[str, dict[str, Any]], known: dict[str, str], audit_key: str) -> None:
+    """``configurations`` are the deployed functions' by their name in the table."""
+    for function in TABLE:
+        beyond = list(_beyond(function, calls(known, audit_key)))
+        with journal.check(f"{function.name}: {len(beyond)} calls beyond its grants refused"):
+            answers = _run(function.name, configurations[function.name], beyond)
+            allowed = [f"{call}: {code}" for call, code in zip(beyond, answers, strict=True) if code not in DENIED]
+            if allowed:
+                raise Failed("; ".join(allowed))
+
+
+def _beyond(function: Function, everything: list[Call]) -> Iterator[Call]:
+    granted = {(grant.setting, action) for grant in function.grants for action in grant.actions}
+    return (call for call in everything if call.grant not in granted)
+
+
+def _run(name: str, configuration: dict[str, Any], made: list[Call]) -> list[str]:
+    awslambda = boto3.client("lambda")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("probe.py", PROBE)
+    probe = f"e2e-probe-{name}"
+    awslambda.create_function(
+        FunctionName=probe,
+        Runtime=configuration["Runtime"],
+        Role=configuration["Role"],
+        Handler="probe.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Layers=[layer["Arn"] for layer in configuration["Layers"]],
+        Timeout=60,
+    )
+    event = {"calls": [[call.service, call.operation, call.arguments] for call in made]}
+    answer = awslambda.invoke(FunctionName=probe, Payload=json.dumps(event))
+    payload = json.loads(answer["Payload"].read())
+    if not isinstance(payload, list):
+        raise Failed(f"The probe answered {payload}")
+    return payload

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from infra import e2e
+
+DATABASE = e2e.Embedded(app_dsn="app", owner_dsn="owner")
+AURORA = {"PHIVAULT_PROFILE": "production", "PHIVAULT_POSTGRES_HOST": "aurora", "OTHER": "kept"}
+
+
+def _template() -> dict[str, Any]:
+    return {
+        "Resources": {
+            "Log": {"Type": "AWS::EC2::FlowLog", "Properties": {}},
+            "Topic": {"Type": "AWS::SNS::Topic", "DependsOn": ["Log", "Key"], "Properties": {"Name": {"Ref": "Log"}}},
+            "Queue": {"Type": "AWS::SQS::Queue", "DependsOn": "Log", "Properties": {}},
+            "Key": {"Type": "AWS::KMS::Key", "Properties": {"Description": {"Fn::GetAtt": ["Log", "Id"]}}},
+            "Function": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {"Environment": {"Variables": dict(AURORA)}},
+            },
+            "Bare": {"Type": "AWS::Lambda::Function", "Properties": {}},
+        },
+        "Outputs": {"LogId": {"Value": {"Fn::GetAtt": "Log.Id"}}, "TopicArn": {"Value": {"Ref": "Topic"}}},
+    }
+
+
+def test_leaves_out_what_is_rejected_and_every_mention_of_it() -> None:
+    template = _template()
+    told = e2e.adapt("stack", template, DATABASE)
+    assert "Log" not in template["Resources"]
+    assert "DependsOn" not in template["Resources"]["Queue"]
+    assert template["Resources"]["Topic"]["DependsOn"] == ["Key"]
+    assert list(template["Outputs"]) == ["TopicArn"]
+    assert '"Log"' not in json.dumps(template)
+    assert {("Log", "AWS::EC2::FlowLog"), ("LogId", "output")} < {(one.place, one.what) for one in told}
+
+
+def test_points_functions_of_the_database_at_the_embedded_one() -> None:
+    template = _template()
+    told = e2e.adapt("stack", template, DATABASE)
+    variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    assert variables == {**AURORA, "PHIVAULT_PROFILE": "local", "PHIVAULT_POSTGRES_DSN": "app"}
+    assert template["Resources"]["Bare"]["Properties"] == {}
+    assert "Function" in [difference.place for difference in told]
+
+
+def test_gives_the_owners_dsn_to_migrations_alone() -> None:
+    template = _template()
+    variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    variables["PHIVAULT_POSTGRES_SECRET_ARN"] = "arn"
+    e2e.adapt("stack", template, DATABASE)
+    variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    assert variables["PHIVAULT_POSTGRES_DSN"] == "owner"
+
+
+def test_leaves_everything_else_alone() -> None:
+    template = _template()
+    del template["Resources"]["Log"], template["Outputs"]["LogId"]
+    template["Resources"]["Topic"] = {"Type": "AWS::SNS::Topic", "DependsOn": ["Key"], "Properties": {}}
+    template["Resources"]["Queue"].pop("DependsOn")
+    del template["Resources"]["Function"]
+    template["Resources"]["Key"]["Properties"] = {"Description": {"Fn::GetAtt": ["Topic", "Name"]}}
+    before = json.dumps(template, sort_keys=True)
+    assert e2e.adapt("stack", template, DATABASE) == []
+    assert json.dumps(template, sort_keys=True) == before
