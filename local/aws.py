@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import IO, Self, cast
 
+from local import surroundings
 from local.parent import end_with_parent
 
 REGION = "us-east-1"
@@ -57,8 +58,7 @@ class LocalAws:
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        } | surroundings.ALONE
 
     def stop_s3(self) -> None:
         """From now on connections to S3 are refused; what it holds is kept."""

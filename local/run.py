@@ -13,6 +13,7 @@ from urllib.parse import quote
 import segno
 from rich.console import Console
 
+from local import surroundings
 from local.demo.lab import Lab
 from local.parent import end_with_parent
 from local.ports import PortTaken
@@ -21,6 +22,7 @@ from local.stack import Stack
 from local.workspace import Workspace, WorkspaceHeld
 
 console = Console(highlight=False, soft_wrap=True)
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
@@ -28,8 +30,9 @@ def main() -> int:
     over = threading.Event()
     if "MAKELEVEL" in os.environ:
         end_with_parent()  # make passes Ctrl-C on, but nothing when it is killed
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDS:
         signal.signal(number, _interrupt)
+    surroundings.forget()
 
     def say(text: str) -> None:
         console.print(f"[dim]{time.monotonic() - started:5.1f} s[/]  {text}")
@@ -51,6 +54,8 @@ def main() -> int:
     except KeyboardInterrupt:
         console.print("stopping")
     finally:
+        for number in ENDS:
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not cut the end short
         stack.stop()
     return 0
 
@@ -61,8 +66,8 @@ def _interrupt(*_: object) -> None:
 
 def _port() -> int:
     text = os.environ.get("PORT", "8080")
-    if not text.isdecimal() or int(text) > 65535:
-        raise ValueError(f"PORT must be a number up to 65535, not {text!r}")
+    if not text.isdecimal() or len(text) > 5 or int(text) > 65535:
+        raise ValueError(f"PORT must be a number up to 65535, not {text[:20]!r}")
     return int(text)
 
 
