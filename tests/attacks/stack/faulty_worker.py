@@ -25,7 +25,8 @@ from botocore.httpsession import URLLib3Session
 from botocore.loaders import Loader
 
 from functions.table import TABLE
-from local.worker import Context, confine
+from local.confine import confine
+from local.worker import Context
 from phivault.adapters.postgres.connection import Connection
 
 
@@ -115,7 +116,7 @@ def _say(stream: Any, line: dict[str, Any]) -> None:
 def main(name: str) -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    confine(next(row for row in TABLE if row.name == name))
+    confine(next(row for row in TABLE if row.name == name), os.environ)
     handler = importlib.import_module(f"functions.{name}.handler").handler
     _prepare()
     for line in sys.stdin:
