@@ -63,7 +63,7 @@ _KEYS = (
     Grant("subject_keys_table", ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")),
 )
 _KEYS_SETTINGS = ("subject_key_arn", "subject_keys_table", "subject_key_cache_seconds")
-_SESSION = (Grant("access_state_table", ("dynamodb:GetItem", "dynamodb:BatchGetItem")),)
+_SESSION = (Grant("access_state_table", ("dynamodb:GetItem",)),)
 _SESSION_SETTINGS = ("access_state_table", "client_id", "token_issuer")
 # The laptop's DSN holds a password. In the cloud the host is named instead, and an IAM token signs in to it.
 _POSTGRES_SETTINGS = ("postgres_dsn", "postgres_host")
@@ -151,7 +151,6 @@ TABLE: tuple[Function, ...] = (
             *_POSTGRES,
             Grant("audit_bucket", ("s3:ListBucket",)),
             Grant("access_state_table", ("dynamodb:GetItem",)),
-            Grant("subject_key_arn", ("kms:Decrypt",)),
         ),
     ),
     Function(

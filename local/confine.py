@@ -1,55 +1,114 @@
 """Confinement: a function's AWS calls end here where its role would refuse them in the cloud.
 
-Its row of the function table grants actions on resources, each named by a setting. A resource whose setting isn't in
-the function's environment isn't known here; its actions are then granted on any.
+Its row of the function table grants actions on resources, each named by a setting. A resource that isn't known here is
+granted to nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import botocore
+from botocore.auth import SigV4QueryAuth
 
-from functions.table import Function
+from functions.table import Function, Grant
 
 IAM_NAMES = {
     "s3:HeadObject": "s3:GetObject",
     "s3:HeadBucket": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
 }
-RESOURCES = ("TableName", "Bucket", "KeyId", "TopicArn", "UserPoolId")
-ANY = "*"
+RESOURCES = ("TableName", "Bucket", "KeyId", "TopicArn", "UserPoolId", "SecretId")
+CONFINED_TO = "PHIVAULT_CONFINED_TO"
+"""Variables (as JSON) of what a function may call without being told its name, because a request brings it."""
 type Call = tuple[str, str]
+"""An action and the name, id or ARN of what it is on; of an index, ``<table>/index/<name>``."""
+type Made = Callable[[Call], None]
 
 
 class NotGranted(Exception):
     """The function called what its row doesn't grant."""
 
 
-def confine(function: Function, environment: Mapping[str, str]) -> None:
-    """Refuse, before anything is sent, every signed AWS call of this process that isn't in the function's row."""
-    granted = set(_granted(function, environment))
+def _forget(call: Call) -> None:
+    """What nobody asked to hear of."""
+
+
+def confine(function: Function, environment: Mapping[str, str], made: Made = _forget) -> None:
+    """Refuse, before anything is sent, every signed AWS call of this process that isn't in the function's row.
+    ``made`` hears of the others."""
+    calls = set(granted(function, environment))
 
     def check(**call: Any) -> None:
-        for action, resource in _asked(call["model"], call["params"]):
-            if not {(action, resource), (action, ANY)} & granted:
-                raise NotGranted(f"{function.name} may not call {action} on this resource")
+        for asked in _asked(call["model"], call["params"]):
+            _require(function, calls, asked)
+            if asked[1]:
+                made(asked)
 
-    botocore.register_initializer(lambda session: session.register("before-parameter-build.*.*", check))
+    def check_key(**call: Any) -> None:
+        # Only KMS knows the key of a ciphertext. Its answer, which names it, goes no further where it isn't granted.
+        if key := call["parsed"].get("KeyId"):
+            _require(function, calls, ("kms:Decrypt", key))
+            made(("kms:Decrypt", key))
+
+    def register(session: Any) -> None:
+        session.register("before-parameter-build.*.*", check)
+        session.register("after-call.kms.Decrypt", check_key)
+
+    botocore.register_initializer(register)
 
 
-def _granted(function: Function, environment: Mapping[str, str]) -> Iterator[Call]:
+def confine_tokens(function: Function, environment: Mapping[str, str], made: Made = _forget) -> None:
+    """Refuse to sign in to the database as a user whom the row doesn't name. For a whole process: a token is a
+    signature, of which botocore tells nobody."""
+    calls, sign = set(granted(function, environment)), SigV4QueryAuth.add_auth
+
+    def add_auth(signer: Any, request: Any) -> None:
+        if signer._service_name == "rds-db":  # noqa: SLF001  (kept nowhere else)
+            asked = ("rds-db:connect", request.params["DBUser"])
+            _require(function, calls, asked)
+            made(asked)
+        sign(signer, request)
+
+    SigV4QueryAuth.add_auth = add_auth  # type: ignore[method-assign, assignment]  # there is no hook
+
+
+def known_resources(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with what it confines to."""
+    return {**environment, **json.loads(environment.get(CONFINED_TO, "{}"))}
+
+
+def granted(function: Function, environment: Mapping[str, str]) -> Iterator[Call]:
+    """Every call that the row grants."""
     for grant in function.grants:
-        resource = environment.get(f"PHIVAULT_{grant.setting.upper()}", ANY)
-        yield from ((action, resource) for action in grant.actions)
-        # KMS finds the key of a Decrypt in the ciphertext, where the call names none.
-        yield from ((action, "") for action in grant.actions if action == "kms:Decrypt")
+        if resource := _granted_on(grant, environment):
+            yield from ((action, resource) for action in grant.actions)
+
+
+def permits(calls: Collection[Call], asked: Call) -> bool:
+    """Whether ``asked`` is among the granted ``calls``. A table's indexes are granted with it, to queries alone. A
+    call that names no resource ("") isn't, but for Decrypt, whose key is looked at when KMS has named it."""
+    action, resource = asked
+    if not resource and action == "kms:Decrypt":
+        return any(action == name for name, _ in calls)
+    table = resource.partition("/index/")[0] if action == "dynamodb:Query" else resource
+    return (action, table) in calls
+
+
+def _granted_on(grant: Grant, environment: Mapping[str, str]) -> str:
+    return grant.part or environment.get(f"PHIVAULT_{grant.setting.upper()}", "")
+
+
+def _require(function: Function, calls: Collection[Call], asked: Call) -> None:
+    if not permits(calls, asked):
+        raise NotGranted(f"{function.name} may not call {asked[0]} on this resource")
 
 
 def _asked(model: Any, params: Mapping[str, Any]) -> Iterator[Call]:
     """What IAM would check of a call: nothing for unsigned operations, each table of a batch by itself. "" stands for a
-    resource that the call doesn't name."""
+    resource that the call doesn't name: KMS finds the key of a Decrypt in the ciphertext."""
     if model.auth_type == "none" or "smithy.api#noAuth" in (model.auth or ()):
         return
     service = model.service_model.signing_name
@@ -65,4 +124,5 @@ def _asked(model: Any, params: Mapping[str, Any]) -> Iterator[Call]:
 
 
 def _resource(params: Mapping[str, Any]) -> str:
-    return next((str(params[name]) for name in RESOURCES if name in params), "")
+    named = next((str(params[name]) for name in RESOURCES if name in params), "")
+    return f"{named}/index/{params['IndexName']}" if "IndexName" in params else named

@@ -24,6 +24,7 @@ from local.aws import LocalAws
 from local.aws_resources import create_resources
 from local.cognito.app import create as create_cognito
 from local.cognito.pool import Pool as UserPool
+from local.confine import CONFINED_TO
 from local.demo.lab import Lab
 from local.gateway.app import Gateway
 from local.gateway.authorizer import Authorizer
@@ -153,15 +154,15 @@ class Stack:
                 "cors_origins": json.dumps(self.origins),
             }.items()
         }
+        own = {f"PHIVAULT_{setting.upper()}" for setting in function.settings}
+        granted = {f"PHIVAULT_{grant.setting.upper()}" for grant in function.grants}
+        confined_to = {name: offered[name] for name in granted - own if name in offered}
         return (
             base_environment()
             | self.aws.environment()
             | {"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": self.user_pool.endpoint}
-            | {
-                name: offered[name]
-                for name in (f"PHIVAULT_{setting.upper()}" for setting in function.settings)
-                if name in offered
-            }
+            | {name: value for name, value in offered.items() if name in own}
+            | {CONFINED_TO: json.dumps(confined_to)}
         )
 
     @property

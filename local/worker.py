@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.table import TABLE
-from local.confine import confine
+from local.confine import CONFINED_TO, confine, confine_tokens, known_resources
+from local.recorded import VARIABLE, recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,10 @@ def main(name: str) -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     function = next(row for row in TABLE if row.name == name)
-    confine(function, os.environ)
+    resources, made = known_resources(os.environ), recorder(name, os.environ.get(VARIABLE))
+    confine(function, resources, made)
+    confine_tokens(function, resources, made)
+    os.environ.pop(CONFINED_TO, None)
     handler = importlib.import_module(f"functions.{name}.handler").handler
     print(json.dumps({"ready": name}), file=out, flush=True)
     for line in _lines_until_eof():

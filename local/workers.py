@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from local import recorded
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -141,5 +143,5 @@ class Pool:
 
 def base_environment() -> dict[str, str]:
     """What every execution environment gets of this process's own variables: nothing that names a credential."""
-    kept = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
+    kept = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV", recorded.VARIABLE)
     return {name: os.environ[name] for name in kept if name in os.environ}

@@ -8,10 +8,12 @@ from typing import Any
 import boto3
 import botocore
 import pytest
+from botocore.auth import SigV4QueryAuth
 from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
 
 from functions.table import TABLE, Function
-from local.confine import NotGranted, confine
+from local.confine import NotGranted, confine, confine_tokens
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/subject"
 ENVIRONMENT = {
@@ -80,6 +82,8 @@ ESCALATIONS = [
 def test_no_function_can_destroy_escalate_or_look_around(confined: Callable[[str], Clients], name: str) -> None:
     clients = confined(name)
     for service, operation, parameters in ESCALATIONS:
+        if (name, operation) == ("migrate", "encrypt"):  # it wraps the tenant-context keys
+            continue
         with pytest.raises(NotGranted):
             getattr(clients(service), operation)(**parameters)
 
@@ -94,6 +98,7 @@ GRANTED = [
     ("auth", "dynamodb", "transact_write_items", {"TransactItems": [{"Put": {"TableName": "state", "Item": ITEM}}]}),
     ("auth", "cognito-idp", "initiate_auth", {"AuthFlow": "USER_AUTH", "ClientId": "c"}),
     ("audit", "dynamodb", "query", {"TableName": "index"}),
+    ("audit", "dynamodb", "query", {"TableName": "index", "IndexName": "by-patient"}),
     ("health", "s3", "head_bucket", {"Bucket": "audit"}),
     ("alerts", "sns", "publish", {"TopicArn": ENVIRONMENT["PHIVAULT_ALERT_TOPIC_ARN"], "Message": "m"}),
     ("pre_token", "cognito-idp", "admin_get_user", {"UserPoolId": "us-east-1_pool", "Username": "u"}),
@@ -128,6 +133,7 @@ ELSEWHERE = [
     ),
     ("auth", "cognito-idp", "admin_initiate_auth", {"UserPoolId": "p_2", "ClientId": "c", "AuthFlow": "USER_AUTH"}),
     ("audit", "dynamodb", "query", {"TableName": "state"}),
+    ("audit", "dynamodb", "query", {"TableName": "state", "IndexName": "index"}),
     ("alerts", "sns", "publish", {"TopicArn": "arn:aws:sns:us-east-1:000000000000:other", "Message": "m"}),
     ("alerts", "sns", "publish", {"PhoneNumber": "+12025550100", "Message": "m"}),
 ]
@@ -148,3 +154,48 @@ def test_a_retention_of_ones_own_needs_its_own_grant(
     lock = {"Bucket": "audit", "Key": "k", "Body": b"x", "ObjectLockMode": "GOVERNANCE"}
     with pytest.raises(NotGranted):
         confined("health")("s3").put_object(**lock)
+
+
+def test_a_resource_that_is_not_known_is_granted_to_nobody(confined: Callable[[str], Clients]) -> None:
+    unknown = {name: value for name, value in ENVIRONMENT.items() if name != "PHIVAULT_AUDIT_BUCKET"}
+    with pytest.raises(NotGranted):
+        confined("records", unknown)("s3").put_object(Bucket="audit", Key="k", Body=b"x")
+
+
+def test_what_another_key_opened_goes_no_further(confined: Callable[[str], Clients]) -> None:
+    kms = confined("records")("kms")
+    with Stubber(kms) as answers:
+        answers.add_response("decrypt", {"KeyId": KEY, "Plaintext": b"ours"})
+        answers.add_response("decrypt", {"KeyId": KEY + "2", "Plaintext": b"theirs"})
+        assert kms.decrypt(CiphertextBlob=b"x")["Plaintext"] == b"ours"
+        with pytest.raises(NotGranted):
+            kms.decrypt(CiphertextBlob=b"x")
+
+
+def test_a_function_signs_in_to_the_database_as_its_own_user_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from phivault.adapters.rds_token import token
+
+    monkeypatch.setattr(SigV4QueryAuth, "add_auth", SigV4QueryAuth.add_auth)
+    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    made: list[tuple[str, str]] = []
+    confine_tokens(_function("records"), ENVIRONMENT, made.append)
+    assert "DBUser=phivault_app" in token("database.invalid", "phivault_app")
+    with pytest.raises(NotGranted):
+        token("database.invalid", "phivault_owner")
+    assert made == [("rds-db:connect", "phivault_app")]
+
+
+def test_calls_that_are_sent_are_told_and_refused_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(botocore, "_INITIALIZERS", [])
+    made: list[tuple[str, str]] = []
+    confine(_function("records"), ENVIRONMENT, made.append)
+    make: Any = boto3.Session("id", "secret", region_name="us-east-1").client
+    dynamodb = make("dynamodb", endpoint_url="http://127.0.0.1:9")
+    with Stubber(dynamodb) as answers:
+        answers.add_response("get_item", {})
+        answers.add_response("get_item", {})
+        dynamodb.get_item(TableName="state", Key=ITEM)
+        with pytest.raises(NotGranted):
+            dynamodb.get_item(TableName="index", Key=ITEM)
+    assert made == [("dynamodb:GetItem", "state")]
