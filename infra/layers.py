@@ -39,8 +39,8 @@ MACHINES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "amd64": "
 
 ALWAYS = frozenset({"sts"})
 """Services that no row names: credentials other than the environment's come from there."""
-DATA_FOLDERS = {"rds-db": "rds"}
-"""Where botocore's folder isn't named as IAM's prefix: it signs tokens for the database with the service's model."""
+UNDESCRIBED = frozenset({"rds-db"})
+"""IAM prefixes without a service that botocore describes: signing in to the database is a signature, not a call."""
 INSTALLERS_OWN = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
 
 
@@ -102,7 +102,7 @@ def function_code(name: str, target: Path) -> None:
 def services() -> frozenset[str]:
     """The services that functions may call, by botocore's names."""
     prefixes = {action.partition(":")[0] for row in TABLE for grant in row.grants for action in grant.actions}
-    return ALWAYS | {DATA_FOLDERS.get(prefix, prefix) for prefix in prefixes}
+    return ALWAYS | (prefixes - UNDESCRIBED)
 
 
 def _build(name: str, build: Path, fill: Callable[[Path], None]) -> Layer:
