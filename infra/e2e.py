@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,11 @@ REJECTED = frozenset(
     }
 )
 """Types that the emulator doesn't know: it refuses a template that has one. A run holds this list to the emulator."""
+UNRUNNABLE = frozenset({"Custom::VpcRestrictDefaultSG"})
+"""Custom resources of the CDK's own in Node.js: the emulator has no AWS SDK for it, as AWS's runtime does."""
+
+MISSING = frozenset({("AWS::RDS::DBCluster", "MasterUserSecret.SecretArn")})
+"""Attributes that the emulator's resources haven't got."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +64,24 @@ def adapt(stack: str, template: Template, database: Embedded) -> list[Difference
 
 def _leave_out(stack: str, template: Template) -> Iterator[Difference]:
     resources = template.get("Resources", {})
-    gone = {place: body["Type"] for place, body in resources.items() if body["Type"] in REJECTED}
-    for place, kind in gone.items():
-        del resources[place]
-        yield Difference(stack, place, kind, "the emulator knows no such resource type")
+    gone = {place for place, body in resources.items() if body["Type"] in REJECTED | UNRUNNABLE}
+    for place in gone:
+        kind = resources.pop(place)["Type"]
+        known = "the emulator has no AWS SDK for Node.js" if kind in UNRUNNABLE else "the emulator knows no such type"
+        yield Difference(stack, place, kind, known)
     for body in resources.values():
         _stop_waiting(body, gone)
+    missing = {
+        (name, attribute) for name, body in resources.items() for kind, attribute in MISSING if kind == body["Type"]
+    }
+    for name, attribute in missing:
+        yield Difference(stack, name, attribute, "the emulator's resource has no such attribute")
     for section in ("Resources", "Outputs"):
         for name, body in list(template.get(section, {}).items()):
-            if _mentions(body, gone) and section == "Outputs":
-                del template[section][name]
-                yield Difference(stack, name, "output", "it names a resource that is left out")
-            else:
-                template[section][name] = _without(body, gone)
+            template[section][name] = _without(body, gone, missing)
 
 
-def _stop_waiting(body: dict[str, Any], gone: Mapping[str, str]) -> None:
+def _stop_waiting(body: dict[str, Any], gone: Collection[str]) -> None:
     waits = body.get("DependsOn", [])
     kept = [name for name in ([waits] if isinstance(waits, str) else waits) if name not in gone]
     body.pop("DependsOn", None)
@@ -82,30 +89,25 @@ def _stop_waiting(body: dict[str, Any], gone: Mapping[str, str]) -> None:
         body["DependsOn"] = kept
 
 
-def _reference(value: Any) -> str | None:
-    """The logical id that an intrinsic function names."""
+def _named(value: Any) -> tuple[str, str]:
+    """The logical id and attribute that an intrinsic function names; empty where it is none."""
     if isinstance(value, dict) and len(value) == 1:
         if isinstance(name := value.get("Ref"), str):
-            return name
+            return name, ""
         if "Fn::GetAtt" in value:
-            target = value["Fn::GetAtt"]
-            return str(target.split(".")[0] if isinstance(target, str) else target[0])
-    return None
+            name, attribute = value["Fn::GetAtt"]
+            return name, attribute
+    return "", ""
 
 
-def _mentions(value: Any, gone: Mapping[str, str]) -> bool:
-    if _reference(value) in gone:
-        return True
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(_mentions(child, gone) for child in children)
-
-
-def _without(value: Any, gone: Mapping[str, str]) -> Any:
-    if (name := _reference(value)) in gone:
-        return f"left-out-{name}"
+def _without(value: Any, gone: Collection[str], missing: Collection[tuple[str, str]]) -> Any:
+    """The same value, with an ARN of nothing where it names what isn't there."""
+    name, attribute = _named(value)
+    if name in gone or (name, attribute) in missing:
+        return f"arn:aws:e2e:::{name}"
     if isinstance(value, dict):
-        return {key: _without(child, gone) for key, child in value.items()}
-    return [_without(child, gone) for child in value] if isinstance(value, list) else value
+        return {key: _without(child, gone, missing) for key, child in value.items()}
+    return [_without(child, gone, missing) for child in value] if isinstance(value, list) else value
 
 
 def _use(stack: str, template: Template, database: Embedded) -> Iterator[Difference]:

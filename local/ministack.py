@@ -8,6 +8,7 @@ gone with it, and it ends with the process that started it, however that ends.
 
 from __future__ import annotations
 
+import shutil
 import ssl
 import subprocess
 import sys
@@ -115,7 +116,10 @@ class Ministack:
 
 
 def _settings(directory: Path, port: int) -> dict[str, str]:
+    node = shutil.which("node")  # the CDK's own custom resources are written for it
+    path = ["/usr/bin", "/bin", *([str(Path(node).parent)] if node else [])]
     return {
+        "PATH": ":".join(path),
         "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),

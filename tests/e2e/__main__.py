@@ -94,6 +94,8 @@ class Run:
 
     def _deploy(self) -> None:
         self.journal.part("Deployment")
+        with self.journal.needed("the layers are built from the hashed lock"):
+            deploy.build_layers()
         with self.journal.needed("cdk synth, as shipped"):
             self.assembly = deploy.synthesize(self.folder)
         differences = deploy.adapt(self.assembly, self._database())

@@ -84,8 +84,26 @@ def run_cdk(folder: Path, *arguments: str, environment: Mapping[str, str] | None
             check=False,
         )
     if done.returncode != 0:
-        last = " | ".join(line.strip() for line in log.read_text().splitlines()[-12:] if line.strip())
-        raise Failed(f"cdk {arguments[0]} ended with status {done.returncode}: {last[-1500:]}")
+        raise Failed(f"cdk {arguments[0]} ended with status {done.returncode}: {_grounds(log.read_text())}")
+
+
+def _grounds(log: str) -> str:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    failed = [line for line in lines if "_FAILED" in line or "Error" in line]
+    return "\n".join(failed[:6] or lines[-6:])
+
+
+def build_layers() -> None:
+    """What the functions import, for this machine's processor."""
+    made = subprocess.run(
+        [sys.executable, "-m", "infra.layers", "--platform", "here"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode != 0:
+        raise Failed(f"infra.layers ended with status {made.returncode}: {made.stderr[-1000:]}")
 
 
 def synthesize(folder: Path) -> Assembly:
@@ -130,7 +148,11 @@ def _known(kind: str) -> bool:
     cloudformation = boto3.client("cloudformation")
     try:
         cloudformation.create_change_set(
-            StackName=name, ChangeSetName=name, ChangeSetType="CREATE", TemplateBody=json.dumps(template)
+            StackName=name,
+            ChangeSetName=name,
+            ChangeSetType="CREATE",
+            TemplateBody=json.dumps(template),
+            Capabilities=["CAPABILITY_NAMED_IAM"],
         )
     except ClientError as error:
         if "Unrecognized resource types" in str(error):
@@ -143,8 +165,9 @@ def _known(kind: str) -> bool:
 def deploy(assembly: Assembly, environment: Mapping[str, str]) -> None:
     """Bootstrap the account and deploy every stack, as an operator would."""
     folder = assembly.folder.parent
-    run_cdk(folder, "bootstrap", f"aws://{ACCOUNT}/{REGION}", environment=environment)
-    command = ["deploy", "--all", "--app", str(assembly.folder), "--require-approval", "never", "--progress", "events"]
+    app = ("--app", str(assembly.folder))
+    run_cdk(folder, "bootstrap", f"aws://{ACCOUNT}/{REGION}", *app, environment=environment)
+    command = ["deploy", "--all", *app, "--require-approval", "never", "--progress", "events"]
     run_cdk(folder, *command, environment=environment)
 
 

@@ -56,7 +56,7 @@ class Pool:
 
     @contextmanager
     def without_trigger(self) -> Iterator[None]:
-        """The pool without its triggers inside, and with them again afterwards. Raises Failed where they aren't back."""
+        """The pool without its triggers, inside. Raises Failed where they aren't back afterwards."""
         cognito = boto3.client("cognito-idp")
         triggers = cognito.describe_user_pool(UserPoolId=self.id)["UserPool"]["LambdaConfig"]
         cognito.update_user_pool(UserPoolId=self.id, LambdaConfig={})

@@ -78,7 +78,7 @@ class Story:
     def _no_tokens_without_a_factor(self) -> None:
         user = self.users["clinician"]
         answer = self.api.post("v1/auth/sign-in", json={"email": user.email, "password": user.password})
-        # Where the trigger fails Cognito answers UserLambdaValidationException (403 here), the emulator an internal error.
+        # Cognito would answer UserLambdaValidationException, a 403 here; the emulator has an internal error.
         expect(answer.status_code in (403, 503) and "token" not in answer.text, f"{answer.status_code} {answer.text}")
 
     def _refused_at_the_gateway(self) -> None:

@@ -1,8 +1,8 @@
 """Where the emulator isn't like AWS, so that this run shows nothing about it."""
 
 UNSOUND = (
-    "Enrolment through the API: the emulator gives tokens where Cognito asks MFA_SETUP. The trigger refuses those, which"
-    " is tried; then it is taken off the pool while users enrol their apps at Cognito itself, put back and checked.",
+    "Enrolment through the API: the emulator gives tokens where Cognito asks MFA_SETUP. The trigger refuses those,"
+    " which is tried; then it is taken off the pool while users enrol at Cognito itself, put back and checked.",
     "Cognito's challenge sessions: the emulator doesn't check them, so sessions bound to a user and used once, codes"
     " used once, SMS codes and lockouts aren't tried here. The local stack's tests try them.",
     "Refresh: the emulator doesn't rotate refresh tokens, and the product takes no answer without a new one.",
