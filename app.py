@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 
 from infra.app import build
+from infra.gates import add_packs
 from infra.settings import SettingsRefused
 
 if __name__ == "__main__":
     try:
-        build().synth()
+        app = build()
+        add_packs(app)
+        app.synth()
     except SettingsRefused as refused:
         sys.exit(f"phivault isn't synthesized:\n{refused}")

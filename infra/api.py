@@ -16,7 +16,7 @@ from constructs import Construct
 
 from functions.table import TABLE, Function, Route
 from infra import waf
-from infra.acknowledge import acknowledge
+from infra.acknowledge import acknowledge, managed_policies
 from infra.gateway_responses import gateway_responses
 from infra.identity import RESOURCE_SERVER, SCOPE
 from infra.logs import log_group, named
@@ -124,7 +124,11 @@ class Api(Construct):
         role = iam.Role(
             self, "LogRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"), managed_policies=[managed]
         )
-        acknowledge(role, "API Gateway asks for this very policy before it takes the role", "AwsSolutions-IAM4")
+        managed_policies(
+            role,
+            "API Gateway asks for this very policy before it takes the role",
+            "AmazonAPIGatewayPushToCloudWatchLogs",
+        )
         return apigateway.CfnAccount(self, "Account", cloud_watch_role_arn=role.role_arn)
 
     def _execution_log(self, api: apigateway.RestApi, key_arn: str) -> None:

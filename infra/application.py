@@ -23,13 +23,13 @@ from infra.dead_letters import dead_letters
 from infra.events import alerts_from
 from infra.function import Given, TableFunction
 from infra.function import Place as Around
+from infra.grants import Resources
 from infra.identity import Identity
 from infra.keys import Keys
 from infra.migrations import Migrations
 from infra.network import FUNCTIONS, Network
 from infra.place import Place
 from infra.release import Releases
-from infra.roles import Resources
 from infra.settings import Deployment
 from infra.state import State
 from phivault.adapters import dynamodb_audit_index
@@ -134,7 +134,7 @@ class Application(Place):
     def _resources(self) -> Resources:
         stores = self._stores
         arns = {
-            "audit_bucket": stores.audit_log.audit.attr_arn,
+            "audit_bucket": stores.audit_log.audit_arn,
             "audit_index_table": stores.audit_log.index.attr_arn,
             "subject_key_arn": stores.keys.subjects.key_arn,
             "subject_keys_table": stores.state.subject_keys.attr_arn,

@@ -16,6 +16,7 @@ from infra.tables import table
 from phivault.adapters import dynamodb_audit_index
 from phivault.adapters.audit_bucket import bucket_policy
 
+AUDIT_ARN = "audit-bucket-arn"
 _ACCESS_LOG_DAYS = 400
 _NOT_REPLICATED = ("HIPAA.Security-S3BucketReplicationEnabled", "NIST.800.53.R5-S3BucketReplicationEnabled")
 _NOT_KMS = ("HIPAA.Security-S3DefaultEncryptionKMS", "NIST.800.53.R5-S3DefaultEncryptionKMS")
@@ -34,6 +35,8 @@ class AuditLog(Place):
             **buckets.lock(settings.lock_mode, settings.audit_retention_days),
         )
         buckets.policy(self, "AuditPolicy", self.audit, bucket_policy(self.audit.ref, self.partition))
+        # An export with a name of its own, by which an acknowledged finding can be told.
+        self.audit_arn = self.export_value(self.audit.attr_arn, name=f"{settings.prefix}-{AUDIT_ARN}")
         self.head = buckets.bucket(self, "AuditHead", log_to=self.access_logs)
         buckets.policy(self, "AuditHeadPolicy", self.head, buckets.encrypted_transport(self.head, self.partition))
         self.index = table(self, "AuditIndex", dynamodb_audit_index.TABLE, settings, data_key.key_arn)

@@ -11,7 +11,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
-from infra.acknowledge import acknowledge
+from infra.acknowledge import acknowledge, managed_policies
 from infra.logs import log_group
 from infra.network import DATABASE, POSTGRES, Network
 from infra.place import Place
@@ -88,6 +88,14 @@ class Database(Place):
             auto_minor_version_upgrade=True,
         )
         cluster.apply_removal_policy(RemovalPolicy.RETAIN)
+        if not settings.deletion_protection:
+            acknowledge(
+                cluster,
+                "Development databases come and go; production refuses this setting, and the stack retains it anyway",
+                "HIPAA.Security-RDSInstanceDeletionProtectionEnabled",
+                "NIST.800.53.R5-RDSInstanceDeletionProtectionEnabled",
+                "AwsSolutions-RDS10",
+            )
         return cluster
 
     def _instances(self) -> None:
@@ -102,7 +110,6 @@ class Database(Place):
                 publicly_accessible=False,
                 ca_certificate_identifier=CERTIFICATE_AUTHORITY,
                 auto_minor_version_upgrade=True,
-                copy_tags_to_snapshot=True,
                 promotion_tier=min(number, 1),
                 monitoring_interval=60,
                 monitoring_role_arn=monitoring.role_arn,
@@ -120,8 +127,10 @@ class Database(Place):
             assumed_by=iam.ServicePrincipal("monitoring.rds.amazonaws.com"),
             managed_policies=[managed],
         )
-        acknowledge(
-            role, "RDS's own policy for its metrics: it writes to the group RDSOSMetrics alone", "AwsSolutions-IAM4"
+        managed_policies(
+            role,
+            "RDS's own policy for its metrics: it writes to the group RDSOSMetrics alone",
+            "AmazonRDSEnhancedMonitoringRole",
         )
         return role
 
@@ -167,10 +176,10 @@ class Database(Place):
         role = iam.Role(
             self, "BackupRole", assumed_by=iam.ServicePrincipal("backup.amazonaws.com"), managed_policies=policies
         )
-        acknowledge(
+        managed_policies(
             role,
             "AWS Backup's own policy, which changes with the service; the plan selects one cluster",
-            "AwsSolutions-IAM4",
+            "AWSBackupServiceRolePolicyForBackup",
         )
         return role
 

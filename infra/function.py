@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
@@ -12,26 +13,26 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from functions.table import Function
-from infra.acknowledge import acknowledge
+from infra.acknowledge import acknowledge, wildcards
+from infra.audit_log import AUDIT_ARN
 from infra.code import ARCHITECTURES, RUNTIME, Sources
-from infra.logs import arn_of, log_group, named
-from infra.roles import (
+from infra.grants import (
     INTERFACES,
+    ON_OBJECTS,
     STREAMS,
     TRACES,
     WILDCARDS,
     Platform,
     Resources,
+    environment,
     granted,
-    managed_policy,
     platform,
-    role_for,
 )
+from infra.logs import arn_of, log_group, named
+from infra.roles import managed_policy, role_for
 from infra.settings import Deployment
 
 ALIAS = "live"
-LOCAL_ONLY = frozenset({"postgres_dsn"})
-"""Settings that no function has in the cloud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class TableFunction(Construct):
 
     def _function(self, place: Place, given: Given) -> lambda_.Function:
         row, settings = self.row, place.settings
-        inside = {"vpc": place.vpc, "vpc_subnets": place.subnets, "security_groups": [place.group]}
+        inside: dict[str, Any] = {"vpc": place.vpc, "vpc_subnets": place.subnets, "security_groups": [place.group]}
         return lambda_.Function(
             self,
             "Function",
@@ -100,10 +101,22 @@ class TableFunction(Construct):
         )
 
     def _acknowledge(self, place: Place) -> None:
-        reasons = [WILDCARDS[TRACES], "objects of one bucket, log streams of one group"]
+        reasons = [WILDCARDS[TRACES]]
         reasons += [WILDCARDS[INTERFACES]] if self.row.postgres else []
         reasons += [WILDCARDS[STREAMS]] if self.row.trigger.startswith("dynamodb:") else []
-        acknowledge(self.policy, "; ".join(reasons), "AwsSolutions-IAM5")
+        wildcards(self.policy, "; ".join(reasons), "*")
+        wildcards(self.policy, "The streams of the function's own log", f"{arn_of(self, self._log)}:log-stream:*")
+        if any(ON_OBJECTS & set(grant.actions) for grant in self.row.grants):
+            wildcards(
+                self.policy,
+                "The objects of the audit bucket, whose keys are drawn at run time",
+                f"{place.settings.prefix}-{AUDIT_ARN}/*",
+            )
+        acknowledge(
+            self.function,
+            "Python 3.13 is what the layers' wheels and the tests are for; a newer runtime comes with a new lock",
+            "AwsSolutions-L1",
+        )
         if not self.row.postgres:
             acknowledge(
                 self.function,
@@ -118,8 +131,3 @@ class TableFunction(Construct):
                 "HIPAA.Security-LambdaConcurrency",
                 "NIST.800.53.R5-LambdaConcurrency",
             )
-
-
-def environment(row: Function, values: Mapping[str, str]) -> dict[str, str]:
-    """The settings that the row names, as variables. Raises KeyError where a stack didn't make one."""
-    return {f"PHIVAULT_{name.upper()}": values[name] for name in row.settings if name not in LOCAL_ONLY}

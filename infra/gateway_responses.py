@@ -31,9 +31,7 @@ ANSWERS: Final[dict[str, type[errors.PhivaultError]]] = {
 RETRY_SECONDS: Final = 1
 
 
-def gateway_responses(
-    scope: Construct, api: apigateway.CfnRestApi | apigateway.RestApi, origins: tuple[str, ...]
-) -> None:
+def gateway_responses(scope: Construct, api: apigateway.RestApi, origins: tuple[str, ...]) -> None:
     for kind, error in ANSWERS.items():
         apigateway.CfnGatewayResponse(
             scope,

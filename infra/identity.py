@@ -14,13 +14,14 @@ from constructs import Construct
 
 from functions.table import TABLE
 from infra import waf
-from infra.acknowledge import acknowledge
+from infra.acknowledge import acknowledge, wildcards
 from infra.code import Sources
 from infra.dead_letters import dead_letters
 from infra.function import Given, TableFunction
 from infra.function import Place as Around
+from infra.grants import Resources
 from infra.place import Place
-from infra.roles import Resources, managed_policy
+from infra.roles import managed_policy
 from infra.settings import Deployment
 
 RESOURCE_SERVER, SCOPE = "phivault", "api"
@@ -110,13 +111,14 @@ class Identity(Place):
             ),
         )
         policy = managed_policy(self, "SmsPolicy", role, [{"Action": ["sns:Publish"], "Resource": "*"}])
-        acknowledge(policy, "A telephone number is no resource that a policy could name", "AwsSolutions-IAM5")
+        wildcards(policy, "A telephone number is no resource that a policy could name", "*")
         return role.role_arn
 
     def _bind(self, alias: lambda_.Alias) -> None:
-        self.pool.lambda_config = {
-            "preTokenGenerationConfig": {"lambdaArn": alias.function_arn, "lambdaVersion": "V2_0"},
-        }
+        trigger = cognito.CfnUserPool.PreTokenGenerationConfigProperty(
+            lambda_arn=alias.function_arn, lambda_version="V2_0"
+        )
+        self.pool.lambda_config = cognito.CfnUserPool.LambdaConfigProperty(pre_token_generation_config=trigger)
         alias.add_permission(
             "Cognito",
             principal=iam.ServicePrincipal("cognito-idp.amazonaws.com"),

@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from infra.acknowledge import acknowledge
+from infra.acknowledge import wildcards
 from infra.logs import arn_of, log_group
 from infra.place import Place
 from infra.roles import managed_policy, role_for
@@ -106,7 +106,7 @@ class Network(Place):
         policy = managed_policy(
             self, "FlowLogPolicy", role, [{"Action": writes, "Resource": f"{arn_of(self, group)}:*"}]
         )
-        acknowledge(policy, "Log streams of this one group", "AwsSolutions-IAM5")
+        wildcards(policy, "Log streams of this one group", f"{arn_of(self, group)}:*")
         ec2.CfnFlowLog(
             self,
             "FlowLog",

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from infra.acknowledge import acknowledge
+from infra.acknowledge import managed_policies
 from infra.function import TableFunction
 from infra.settings import Deployment
 
@@ -28,7 +28,9 @@ class Releases(Construct):
         self._role = iam.Role(
             self, "Role", assumed_by=iam.ServicePrincipal("codedeploy.amazonaws.com"), managed_policies=[managed]
         )
-        acknowledge(self._role, "CodeDeploy's own policy for functions, the limited one", "AwsSolutions-IAM4")
+        managed_policies(
+            self._role, "CodeDeploy's own policy for functions, the limited one", "AWSCodeDeployRoleForLambdaLimited"
+        )
 
     def watch(self, function: TableFunction) -> None:
         alarm = cloudwatch.Alarm(

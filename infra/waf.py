@@ -56,7 +56,7 @@ def web_acl(
 
 def managed(name: str, *counted: str) -> dict[str, Any]:
     """A group of AWS's rules, those named counted only."""
-    group = {"vendorName": "AWS", "name": name}
+    group: dict[str, Any] = {"vendorName": "AWS", "name": name}
     if counted:
         group |= {"ruleActionOverrides": [{"name": rule, "actionToUse": {"count": {}}} for rule in counted]}
     return {
