@@ -34,6 +34,7 @@ from phivault.records.operation_outcome import outcome
 log = logging.getLogger("phivault.gateway")
 access = logging.getLogger("phivault.access")
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MAX_PAYLOAD = 10 * (1 << 20)  # API Gateway's own limit
 type Invoke = Callable[[Function, dict[str, Any], str], dict[str, Any]]
 
@@ -78,7 +79,7 @@ class Gateway:
             "request",
             extra={
                 "request_id": request_id,
-                "method": request.method,
+                "method": request.method if request.method in METHODS else "-",  # any word can stand there
                 "resource": resource,
                 "status": response.status_code,
                 "milliseconds": round((time.perf_counter() - started) * 1000),
