@@ -3,6 +3,7 @@ there doesn't break the stack that they share."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,13 +14,14 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from functions.table import TABLE, Function
-from local.gateway.app import Gateway
+from local.gateway import app as gateway
 from local.gateway.authorizer import Authorizer
 from local.gateway.site import Forward
 from local.ports import listen, port_of
 from local.serve import Server
 from local.stack import Jwks
 from local.workers import Pool
+from phivault.logs import ScrubbingFormatter
 from tests.support.aws_proxy import AwsProxy
 from tests.support.stack import RunningStack
 
@@ -35,12 +37,21 @@ class Beside:
         self._pools: dict[str, Pool] = {}
         self._ends = ExitStack()
         self._serve()
+        self._log_as_the_stack_does()
+
+    def _log_as_the_stack_does(self) -> None:
+        handler = logging.FileHandler(self.log)
+        handler.setFormatter(ScrubbingFormatter(service="gateway", utc=True))
+        for logger in (gateway.log, gateway.access):
+            logger.addHandler(handler)
+            self._ends.callback(logger.removeHandler, handler)
+        self._ends.callback(handler.close)
 
     def _serve(self) -> None:
         listener = listen(0)
         self.port = port_of(listener)
         issuer = self.environment_of("records")["PHIVAULT_TOKEN_ISSUER"]
-        gateway = Gateway(
+        front = gateway.Gateway(
             table=TABLE,
             authorizer=Authorizer(issuer, Jwks(issuer)),
             invoke=self._invoke,
@@ -48,7 +59,7 @@ class Beside:
             origins=("", ""),
             throttles={},
         )
-        server = Server(Starlette(routes=[Route("/{path:path}", Forward(gateway))]), listener).start()
+        server = Server(Starlette(routes=[Route("/{path:path}", Forward(front))]), listener).start()
         self._ends.callback(listener.close)
         self._ends.callback(server.stop)
 

@@ -1,0 +1,124 @@
+"""Looking for known values where they mustn't be: as they are, and as bytes are usually written down."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from tests.support import processes
+from tests.support.stack import RunningStack
+
+# Shorter byte strings turn up by chance in tens of megabytes of ciphertext and base64.
+SHORTEST = 6
+GZIP = b"\x1f\x8b\x08"
+ZEROS = re.compile(rb"\0{16,}")
+
+
+class Leaks:
+    """``values`` are looked for in every form of theirs; those under six bytes only as words of a text."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        distinct = sorted(set(values))
+        self._forms = {form: value for value in distinct if len(value) >= SHORTEST for form in forms(value)}
+        self._words = [value for value in distinct if len(value) < SHORTEST]
+        text = "|".join(map(re.escape, self._words)) or r"(?!)"
+        self._word = re.compile(rb"(?<![A-Za-z0-9+/_-])(" + text.encode() + rb")(?![A-Za-z0-9+/=_-])")
+
+    def in_text(self, text: bytes) -> set[str]:
+        """The values that it holds."""
+        return self.in_bytes(text) | {found.decode() for found in self._word.findall(text)}
+
+    def in_bytes(self, data: bytes) -> set[str]:
+        """The same for what isn't text. Long runs of zeros are skipped: databases are full of them."""
+        dense = ZEROS.sub(b"\0", data)
+        return {value for part in unpacked(dense) for form, value in self._forms.items() if form in part}
+
+
+def forms(value: str) -> set[bytes]:
+    raw = value.encode()
+    written = {value, quote(value), quote_plus(value), json.dumps(value)[1:-1], value.lower(), value.upper()}
+    written |= {raw.hex(), raw.hex().upper()}
+    return {text.encode() for text in written} | set(_in_base64(raw))
+
+
+def _in_base64(raw: bytes) -> Iterator[bytes]:
+    """What the encoding of any text around it has in common: it depends on where in a group of three it begins."""
+    for before in range(3):
+        whole = base64.b64encode(b"\0" * before + raw)
+        first, last = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
+        if last - first >= SHORTEST:
+            yield whole[first:last]
+            yield whole[first:last].replace(b"+", b"-").replace(b"/", b"_")
+
+
+def unpacked(data: bytes) -> Iterator[bytes]:
+    """The data, and whatever gzip members it holds."""
+    yield data
+    at = data.find(GZIP)
+    while at >= 0:
+        with contextlib.suppress(zlib.error):
+            yield zlib.decompressobj(wbits=31).decompress(data[at:])
+        at = data.find(GZIP, at + 1)
+
+
+def objects(stack: RunningStack) -> Iterator[tuple[str, bytes]]:
+    """Every version of every object: key, metadata, body."""
+    s3 = stack.aws("s3")
+    for bucket in s3.list_buckets()["Buckets"]:
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket["Name"]):
+            for version in page.get("Versions", ()):
+                got = s3.get_object(Bucket=bucket["Name"], Key=version["Key"], VersionId=version["VersionId"])
+                told = json.dumps([version["Key"], got["Metadata"], got["ResponseMetadata"]["HTTPHeaders"]])
+                yield f"s3 {version['Key']}", told.encode() + b"\n" + got["Body"].read()
+
+
+def rows(stack: RunningStack) -> Iterator[tuple[str, bytes]]:
+    """Every item of every table."""
+    dynamodb = stack.aws("dynamodb")
+    for table in dynamodb.list_tables()["TableNames"]:
+        for page in dynamodb.get_paginator("scan").paginate(TableName=table):
+            for item in page["Items"]:
+                yield f"dynamodb {table}", b"\n".join(_leaves(item))
+
+
+def _leaves(value: Any) -> Iterator[bytes]:
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield name.encode()
+            yield from _leaves(member)
+    elif isinstance(value, (list, set)):
+        for member in value:
+            yield from _leaves(member)
+    else:
+        yield value if isinstance(value, bytes) else str(value).encode()
+
+
+def texts(stack: RunningStack, *more: Path) -> Iterator[tuple[str, bytes]]:
+    """What was printed and logged, ``demo.json``, messages, and what processes show of themselves."""
+    import httpx
+
+    yield "output", stack.output.encode()
+    yield "outbox", httpx.get(stack.facts["outbox_url"]).content
+    for path in (stack.folder / "demo.json", *(stack.folder / "logs").iterdir(), *more):
+        yield str(path.name), path.read_bytes()
+    for process in stack.run.family:
+        yield "command line", process.command.encode()
+        with contextlib.suppress(OSError):  # gone meanwhile
+            yield "environment", (processes.PROC / str(process.pid) / "environ").read_bytes()
+
+
+def database_files(stack: RunningStack) -> Iterator[tuple[str, bytes]]:
+    """Tables, indexes, the write-ahead log and whatever else stands in the data folder."""
+    for path in (stack.folder / "postgres").rglob("*"):
+        if path.is_file():
+            try:
+                yield str(path.relative_to(stack.folder)), path.read_bytes()
+            except FileNotFoundError:  # the server recycles files
+                continue
