@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench openapi lock
+.PHONY: help setup run test check bench synth e2e openapi lock
 PORT ?= 8080
 PY := .venv/bin/python
 
@@ -13,18 +13,28 @@ run: setup ## run the whole product on this machine, http://127.0.0.1:$(PORT)
 	@PORT=$(PORT) exec $(PY) -m local.run
 
 test: setup ## run every test that needs no extra system package
-	@$(PY) -m pytest -q $(ARGS)
+	@$(PY) -m pytest -q -m "not infra" $(ARGS)
 
-check: setup ## ruff, mypy strict, import-linter, bandit, secrets scan
+check: ## ruff, mypy strict, import-linter, bandit, secrets scan
+	@local/setup.sh infra
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache
-	@.venv/bin/bandit -q -c pyproject.toml -r layers/core/python functions local
+	@.venv/bin/bandit -q -c pyproject.toml -r layers/core/python functions local infra
 	@git ls-files -z | xargs -0 .venv/bin/detect-secrets-hook --disable-plugin KeywordDetector \
 	  --exclude-files '^(requirements|tests/vectors)/'
 
 bench: setup ## ratios, each measured side by side in one run
 	@$(PY) -m tests.bench
+
+synth: ## CDK templates of both profiles through cdk-nag and cfn-lint, and their tests (needs Node)
+	@local/setup.sh infra
+	@$(PY) -m infra.synth
+	@$(PY) -m pytest -q -m infra tests/infra
+
+e2e: ## deploy the templates to an emulated account with IAM on, play the story, attack retention (needs Node)
+	@local/setup.sh infra
+	@$(PY) -m tests.e2e
 
 openapi: setup ## rewrite functions/pages/openapi.json from the functions
 	@$(PY) -m local.openapi
