@@ -29,6 +29,7 @@ bench: setup ## ratios, each measured side by side in one run
 
 synth: ## CDK templates of both profiles through cdk-nag and cfn-lint, and their tests (needs Node)
 	@local/setup.sh infra
+	@$(PY) -m infra.layers
 	@$(PY) -m infra.synth
 	@$(PY) -m pytest -q -m infra tests/infra
 

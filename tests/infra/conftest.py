@@ -9,11 +9,6 @@ from typing import Any
 
 import pytest
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "infra: needs node or the package index")
-
-
 type Template = dict[str, Any]
 type Assembly = dict[str, Template]
 
