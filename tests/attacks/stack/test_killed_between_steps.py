@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import secrets
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,6 +41,14 @@ class Database:
     store: PostgresStore
 
     def rows(self) -> set[Row]:
+        """Read until two readings agree: types are read one by one, and a commit whose sender died may still run."""
+        earlier, now = None, self._read()
+        while now != earlier:
+            time.sleep(0.05)
+            earlier, now = now, self._read()
+        return now
+
+    def _read(self) -> set[Row]:
         newest = [
             row
             for kind in TYPES
