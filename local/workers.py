@@ -63,15 +63,20 @@ class Worker:
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
         except (BrokenPipeError, ValueError):
-            raise WorkerDied(self.name) from None
+            raise self._died() from None
 
     def _receive(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise WorkerDied(self.name)
+            raise self._died()
         message: dict[str, Any] = json.loads(line)
         return message
+
+    def _died(self) -> WorkerDied:
+        self.kill()  # its end of a pipe is closed already; once it is waited for, ``alive`` says so too
+        self._process.wait()
+        return WorkerDied(self.name)
 
     @property
     def pid(self) -> int:
@@ -119,18 +124,21 @@ class Pool:
         return self
 
     def call(self, event: dict[str, Any], request_id: str) -> dict[str, Any]:
-        """Raises WorkerDied; a dead worker is replaced before the next call needs it."""
+        """Raises WorkerDied; a worker that has died, idle or in a call, is replaced before it is needed again."""
         worker = self._free.get()
         try:
+            if not worker.alive:
+                worker = self._replace(worker)
+                worker.wait_ready()
             return worker.call(event, request_id, self._timeout)
         finally:
-            self._free.put(worker if worker.alive else self._replace(worker))
+            self._free.put(worker)
 
     def _replace(self, dead: Worker) -> Worker:
         dead.stop()
-        self._all.remove(dead)
-        self._all.append(fresh := self._make())
-        return fresh.wait_ready()
+        fresh = self._make()
+        self._all[self._all.index(dead)] = fresh
+        return fresh
 
     @property
     def pids(self) -> list[int]:
