@@ -4,6 +4,7 @@ database files, logs, output, answers that refuse (DESIGN, P7)."""
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import json
 import os
@@ -87,12 +88,13 @@ def kill(stack: RunningStack, command: str, id: str) -> list[httpx.Response]:
     victims = [process for process in stack.run.family if command in process.command]
     assert victims, command
     for process in victims:
-        os.kill(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # PostgreSQL ends the others by itself
+            os.kill(process.pid, signal.SIGKILL)
     api, answers = stack.api("clinician"), []
 
     def healed() -> bool:
         answers.append(api.get(f"/fhir/Patient/{id}"))
-        return [answer.status_code for answer in answers[-3:]] == [200] * 3  # of every execution environment
+        return [answer.status_code for answer in answers[-3:]] == [200] * 3
 
     assert within(30, healed), answers[-1].text
     return answers
