@@ -87,13 +87,6 @@ class AuditLog(Place):
         acknowledge(self.access_logs, "Server access logs: the audit log is the record", *_NOT_REPLICATED)
         acknowledge(self.access_logs, "S3 delivers access logs to buckets with its own keys alone", *_NOT_KMS)
         acknowledge(
-            self.access_logs,
-            "The target of access logs: logging it into itself never ends",
-            "HIPAA.Security-S3BucketLoggingEnabled",
-            "NIST.800.53.R5-S3BucketLoggingEnabled",
-            "AwsSolutions-S1",
-        )
-        acknowledge(
             self.index,
             "A projection that is rebuilt from the locked log",
             "HIPAA.Security-DynamoDBInBackupPlan",

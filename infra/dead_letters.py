@@ -7,11 +7,9 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.acknowledge import acknowledge
-
 
 def dead_letters(scope: Construct, key: kms.IKey) -> sqs.Queue:
-    queue = sqs.Queue(
+    return sqs.Queue(
         scope,
         "DeadLetters",
         encryption=sqs.QueueEncryption.KMS,
@@ -20,5 +18,3 @@ def dead_letters(scope: Construct, key: kms.IKey) -> sqs.Queue:
         retention_period=Duration.days(14),
         removal_policy=RemovalPolicy.RETAIN,
     )
-    acknowledge(queue, "It is the dead-letter queue of the others", "AwsSolutions-SQS3")
-    return queue

@@ -177,7 +177,6 @@ class Identity(Place):
         acknowledge(
             self.pool,
             "Threat protection is PLUS's alone, which production must have and development needn't pay for",
-            "AwsSolutions-COG3",
             "AwsSolutions-COG8",
         )
 
