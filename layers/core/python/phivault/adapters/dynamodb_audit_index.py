@@ -70,14 +70,16 @@ class DynamoDbAuditIndex:
                     requests = dynamodb.batch_write_item(RequestItems=requests).get("UnprocessedItems")
 
     def newest(self, partition: Partition, *, lowest: str, below: str, limit: int) -> list[RecordedEvent]:
-        dynamodb = client("dynamodb")
-        streams = [self._rows(dynamodb, partition.by, key, lowest, below, limit) for key in _keys(partition)]
+        dynamodb, keys = client("dynamodb"), _keys(partition)
+        # Shards share a day evenly: twice its share from each is mostly enough, and what isn't is asked for then.
+        size = limit + 1 if len(keys) == 1 else 2 * limit // len(keys) + 2
+        streams = [self._rows(dynamodb, partition.by, key, lowest, below, size) for key in keys]
         with translated("DynamoDB"):
             rows = heapq.merge(*streams, key=lambda row: row["at"]["S"], reverse=True)
             return [_recorded(row) for row in itertools.islice(rows, limit)]
 
     def _rows(
-        self, dynamodb: DynamoDBClient, by: By, key: str, lowest: str, below: str, limit: int
+        self, dynamodb: DynamoDBClient, by: By, key: str, lowest: str, below: str, size: int
     ) -> Iterator[dict[str, Any]]:
         arguments: dict[str, Any] = {} if by is By.DAY else {"IndexName": by.value}
         pages = dynamodb.get_paginator("query").paginate(
@@ -87,7 +89,7 @@ class DynamoDbAuditIndex:
             ExpressionAttributeNames={"#key": f"by_{by}", "#at": "at"},
             ExpressionAttributeValues={":key": {"S": key}, ":lowest": {"S": lowest}, ":below": {"S": below}},
             ScanIndexForward=False,
-            PaginationConfig={"PageSize": limit + 1},
+            PaginationConfig={"PageSize": size},
             **arguments,
         )
         for page in pages:
