@@ -155,7 +155,7 @@ class Identity(Place):
             read_attributes=["email", "email_verified", "phone_number_verified", *(f"custom:{a}" for a in ATTRIBUTES)],
             write_attributes=list(CLIENT_MAY_WRITE),
         )
-        client.add_dependency(server)
+        client.add_resource_dependency(server)
         client.apply_removal_policy(RemovalPolicy.RETAIN)
         return client
 

@@ -115,4 +115,4 @@ class Network(Place):
             traffic_type="ALL",
             log_group_name=group.log_group_name,
             deliver_logs_permission_arn=role.role_arn,
-        ).add_dependency(policy.node.default_child)  # type: ignore[arg-type]  # a ManagedPolicy's child is its resource
+        ).node.add_dependency(policy)
