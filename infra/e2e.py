@@ -35,6 +35,8 @@ REJECTED = frozenset(
 UNRUNNABLE = frozenset({"Custom::VpcRestrictDefaultSG"})
 """Custom resources of the CDK's own in Node.js: the emulator has no AWS SDK for it, as AWS's runtime does."""
 
+UNSUPPORTED = frozenset({("AWS::CloudWatch::Alarm", "Metrics")})
+"""Types and properties: a resource with the property is refused."""
 MISSING = frozenset({("AWS::RDS::DBCluster", "MasterUserSecret.SecretArn")})
 """Attributes that the emulator's resources haven't got."""
 
@@ -64,21 +66,29 @@ def adapt(stack: str, template: Template, database: Embedded) -> list[Difference
 
 def _leave_out(stack: str, template: Template) -> Iterator[Difference]:
     resources = template.get("Resources", {})
-    gone = {place for place, body in resources.items() if body["Type"] in REJECTED | UNRUNNABLE}
-    for place in gone:
-        kind = resources.pop(place)["Type"]
-        known = "the emulator has no AWS SDK for Node.js" if kind in UNRUNNABLE else "the emulator knows no such type"
-        yield Difference(stack, place, kind, known)
+    gone = {place: why for place, body in resources.items() if (why := _why_not(body))}
+    for place, why in gone.items():
+        yield Difference(stack, place, resources.pop(place)["Type"], why)
     for body in resources.values():
         _stop_waiting(body, gone)
-    missing = {
-        (name, attribute) for name, body in resources.items() for kind, attribute in MISSING if kind == body["Type"]
-    }
+    kinds = {name: body["Type"] for name, body in resources.items()}
+    missing = {(name, attribute) for name, kind in kinds.items() for owner, attribute in MISSING if owner == kind}
     for name, attribute in missing:
-        yield Difference(stack, name, attribute, "the emulator's resource has no such attribute")
+        yield Difference(stack, name, f"{kinds[name]} {attribute}", "the emulator's resource has no such attribute")
     for section in ("Resources", "Outputs"):
         for name, body in list(template.get(section, {}).items()):
             template[section][name] = _without(body, gone, missing)
+
+
+def _why_not(body: dict[str, Any]) -> str:
+    """Why the emulator can't take a resource; empty where it can."""
+    kind = body["Type"]
+    if kind in REJECTED:
+        return "the emulator knows no such type"
+    if kind in UNRUNNABLE:
+        return "the emulator has no AWS SDK for Node.js"
+    refused = [name for owner, name in UNSUPPORTED if owner == kind and name in body.get("Properties", {})]
+    return f"the emulator refuses its property {refused[0]}" if refused else ""
 
 
 def _stop_waiting(body: dict[str, Any], gone: Collection[str]) -> None:

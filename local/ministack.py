@@ -31,7 +31,7 @@ REGION = "us-east-1"
 ACCOUNT = "111122223333"
 """An access key id of twelve digits is that account's root user."""
 
-_BOOT = "import site, sys; site.addsitedir(sys.argv.pop(1)); from ministack.app import main; main()"
+_BOOT = Path(__file__).with_name("ministack_boot.py")
 
 
 def install() -> Path:
@@ -63,7 +63,7 @@ class Ministack:
         write_certificate(directory)
         port = free_port()
         command = ["/usr/bin/env", *(f"{name}={value}" for name, value in _settings(directory, port).items())]
-        command += [_bare_interpreter(), "-B", "-c", _BOOT, str(packages)]
+        command += [_bare_interpreter(), "-I", "-B", str(_BOOT), str(packages)]
         emulator = cls(directory, port, guarded(command, directory, directory / "ministack.log"))
         emulator._wait()
         return emulator

@@ -51,10 +51,11 @@ def install_cdk() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """What synthesis left in ``folder``, and the templates by stack name as they are now."""
+    """What synthesis left in ``folder``: by stack name the templates as they are now, and where they stand."""
 
     folder: Path
     templates: dict[str, dict[str, Any]]
+    paths: dict[str, Path]
 
     def resources(self, kind: str) -> list[tuple[str, str, dict[str, Any]]]:
         """Stack, logical id and properties of every resource of a type."""
@@ -69,8 +70,7 @@ class Assembly:
 def run_cdk(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
     """Run the CDK's command; its output goes to ``cdk.log`` in ``folder``. Raises Failed with its last lines."""
     log = folder / "cdk.log"
-    variables = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    variables |= {"CI": "true", "CDK_DISABLE_CLI_TELEMETRY": "true", "PYTHONPATH": str(ROOT)}
+    variables = os.environ | {"CI": "true", "CDK_DISABLE_CLI_TELEMETRY": "true", "PYTHONPATH": str(ROOT)}
     variables |= {"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20", **(environment or {})}
     with log.open("ab") as output:
         done = subprocess.run(
@@ -111,23 +111,22 @@ def synthesize(folder: Path) -> Assembly:
     out = folder / "cdk.out"
     context = [part for name, value in CONTEXT.items() for part in ("-c", f"{name}={value}")]
     run_cdk(folder, "synth", "--quiet", "--app", f"{sys.executable} app.py", "--output", str(out), *context)
+    return read(out)
+
+
+def read(out: Path) -> Assembly:
     manifest = json.loads((out / "manifest.json").read_text())
-    paths = {
-        name: out / artifact["properties"]["templateFile"]
-        for name, artifact in manifest["artifacts"].items()
-        if artifact["type"] == "aws:cloudformation:stack"
-    }
-    return Assembly(out, {name: json.loads(path.read_text()) for name, path in paths.items()})
+    stacks = [found for found in manifest["artifacts"].values() if found["type"] == "aws:cloudformation:stack"]
+    paths = {found["properties"]["stackName"]: out / found["properties"]["templateFile"] for found in stacks}
+    return Assembly(out, {name: json.loads(path.read_text()) for name, path in paths.items()}, paths)
 
 
 def adapt(assembly: Assembly, database: e2e.Embedded) -> list[e2e.Difference]:
     """Change the assembly's templates as the emulator needs it, on disk too."""
     differences: list[e2e.Difference] = []
-    manifest = json.loads((assembly.folder / "manifest.json").read_text())
     for stack, template in assembly.templates.items():
         differences += e2e.adapt(stack, template, database)
-        path = assembly.folder / manifest["artifacts"][stack]["properties"]["templateFile"]
-        path.write_text(json.dumps(template))
+        assembly.paths[stack].write_text(json.dumps(template))
     return differences
 
 

@@ -74,3 +74,12 @@ def test_replaces_attributes_that_the_emulator_lacks() -> None:
     template["Resources"]["Key"]["Properties"] = {"Secret": secret, "Other": other}
     e2e.adapt("stack", template, DATABASE)
     assert template["Resources"]["Key"]["Properties"] == {"Secret": "arn:aws:e2e:::Cluster", "Other": other}
+
+
+def test_leaves_out_only_those_of_a_type_that_have_the_property() -> None:
+    template = _template()
+    template["Resources"]["Sum"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": []}}
+    template["Resources"]["Plain"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"MetricName": "Errors"}}
+    e2e.adapt("stack", template, DATABASE)
+    assert "Sum" not in template["Resources"]
+    assert "Plain" in template["Resources"]
