@@ -46,7 +46,7 @@ No environment variable and no template holds a key or a password.
 | PostgreSQL's administrator | RDS makes and rotates it; only `migrate` may read it | a password drawn at each start |
 | users' passwords and factors | Cognito | the local Cognito, in memory |
 
-[The decision](adr/infra-no-secrets-in-environments.md) says why.
+[The decision](adr/0015-no-secrets-in-environments.md) says why.
 
 ## Variables of the functions
 
