@@ -129,6 +129,7 @@ def _settings(directory: Path, port: int) -> dict[str, str]:
         "USE_SSL": "1",
         "MINISTACK_SSL_CERT": str(directory / "server.crt"),
         "MINISTACK_SSL_KEY": str(directory / "server.key"),
+        "SSL_CERT_FILE": str(directory / "server.crt"),  # it calls itself, and nobody else
         "TMPDIR": str(directory / "tmp"),
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",

@@ -66,7 +66,7 @@ class Story:
         for user in self.users.values():
             with journal.needed(f"{user.role} signs in with password and code"):
                 user.sign_in(self.api)
-        with journal.check("a call without a token, and one with another token, never reach a function"):
+        with journal.check("a call without a token, and one with a forged token, is refused"):
             self._refused_at_the_gateway()
         with journal.check("the user sees their own account"):
             answer = clinician.get(self.api, "v1/me")
@@ -86,7 +86,6 @@ class Story:
         for headers in ({}, {"Authorization": "Bearer " + self.users["clinician"].token[:-4] + "AAAA"}):
             answer = self.api.get("v1/me", headers=headers)
             expect(answer.status_code == 401, f"{answer.status_code} {answer.text}")
-            expect("X-Request-Id" not in answer.headers, "a function answered")
 
     def _import(self) -> None:
         (bundle,) = generate(count=1, seed=11)
