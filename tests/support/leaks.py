@@ -22,13 +22,14 @@ ZEROS = re.compile(rb"\0{16,}")
 
 
 class Leaks:
-    """``values`` are looked for in every form of theirs; those under six bytes only as words of a text."""
+    """``planted`` values are looked for in every form of theirs; ``others``, which came the same way, as they are.
+    Those under six bytes count only as words of a text."""
 
-    def __init__(self, values: Iterable[str]) -> None:
-        distinct = sorted(set(values))
-        self._forms = {form: value for value in distinct if len(value) >= SHORTEST for form in forms(value)}
-        self._words = [value for value in distinct if len(value) < SHORTEST]
-        text = "|".join(map(re.escape, self._words)) or r"(?!)"
+    def __init__(self, planted: Iterable[str], others: Iterable[str]) -> None:
+        self._forms = {form: value for value in planted for form in forms(value)}
+        plain, short = set(others), {value for value in others if len(value) < SHORTEST}
+        self._forms |= {value.encode(): value for value in plain - short}
+        text = "|".join(map(re.escape, sorted(short))) or r"(?!)"
         self._word = re.compile(rb"(?<![A-Za-z0-9+/_-])(" + text.encode() + rb")(?![A-Za-z0-9+/=_-])")
 
     def in_text(self, text: bytes) -> set[str]:
@@ -114,11 +115,12 @@ def texts(stack: RunningStack, *more: Path) -> Iterator[tuple[str, bytes]]:
             yield "environment", (processes.PROC / str(process.pid) / "environ").read_bytes()
 
 
-def database_files(stack: RunningStack) -> Iterator[tuple[str, bytes]]:
-    """Tables, indexes, the write-ahead log and whatever else stands in the data folder."""
+def database_files(stack: RunningStack) -> dict[bytes, str]:
+    """Tables, indexes, the write-ahead log and whatever else stands in the data folder: what they hold, and where; one
+    place for many, where the databases that PostgreSQL brings along are alike."""
+    held = {}
     for path in (stack.folder / "postgres").rglob("*"):
-        if path.is_file():
-            try:
-                yield str(path.relative_to(stack.folder)), path.read_bytes()
-            except FileNotFoundError:  # the server recycles files
-                continue
+        with contextlib.suppress(FileNotFoundError):  # the server recycles files
+            if path.is_file():
+                held[path.read_bytes()] = str(path.relative_to(stack.folder))
+    return held
