@@ -53,7 +53,7 @@ def build() -> dict[str, Any]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             key = (method.upper(), path)
-            _complete(operation, path, operations[key], public[key])
+            _complete(operation, key, operations[key], public[key])
     document["components"] = _components(operations)
     return document
 
@@ -77,9 +77,12 @@ def _operations() -> dict[tuple[str, str], Any]:
     return web.OPERATIONS
 
 
-def _complete(operation: dict[str, Any], path: str, about: Any, public: bool) -> None:
+def _complete(operation: dict[str, Any], key: tuple[str, str], about: Any, public: bool) -> None:
+    method, path = key
     fhir = path.startswith("/v1/fhir")
     content = {"application/fhir+json" if fhir else "application/json": {"schema": {"type": "object"}}}
+    if not path.startswith("/v1") and path != "/healthz":
+        content = {"text/html": {"schema": {"type": "string"}}}
     success = {"200": {"description": "Done", "content": content}}
     if path == "/v1/auth/sign-out" or operation["operationId"].startswith("delete"):
         success = {"204": {"description": "Done"}}
@@ -90,7 +93,7 @@ def _complete(operation: dict[str, Any], path: str, about: Any, public: bool) ->
         status: {"$ref": f"#/components/responses/{refused}{status}"} for status in _possible(fhir)
     }
     operation["security"] = [] if public else [{"accessToken": ["phivault/api"]}]
-    operation["parameters"] = _parameters(path, about, fhir and not public)
+    operation["parameters"] = _parameters(method, path, about, fhir and not public)
     if about.body is not None:
         operation["requestBody"] = {"required": True, "content": _body(about.body)}
 
@@ -106,13 +109,13 @@ def _body(body: type[BaseModel] | str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}}
 
 
-def _parameters(path: str, about: Any, releases: bool) -> list[dict[str, Any]]:
+def _parameters(method: str, path: str, about: Any, releases: bool) -> list[dict[str, Any]]:
     named = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
     found = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in named]
     found += [{"name": name, "in": "query", "schema": {"type": "string"}} for name in about.parameters]
     headers = ["X-Purpose-Of-Use"] if releases else []
-    headers += ["Idempotency-Key"] if releases and about.body else []
-    headers += ["If-Match"] if releases and path.endswith("{id}") and "fhir.read" not in about.audit else []
+    headers += ["Idempotency-Key"] if releases and method != "GET" else []
+    headers += ["If-Match"] if releases and method in ("PUT", "DELETE") else []
     return found + [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers]
 
 
