@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
@@ -123,6 +124,7 @@ class Run:
         self.story.play(self.journal)
         with self.journal.check("the denied read becomes an alert without PHI"):
             await_alert(mailbox, self.story.patient_id)
+        self.story.sign_out(self.journal)
 
     def _read_functions(self) -> None:
         """The deployed functions by their name in the table, and what their environments name, by setting."""
@@ -146,6 +148,9 @@ class Run:
         self.journal.part("The end")
         with self.journal.check("emulator and database stop"):
             self.ends.close()
+            for port in (self.aws.port, self.postgres.port):
+                with socket.socket() as probe:
+                    expect(probe.connect_ex(("127.0.0.1", port)) != 0, f"port {port} still answers")
 
 
 if __name__ == "__main__":

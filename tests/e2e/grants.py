@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 
 from functions.table import TABLE, Function
+from local.ministack import ACCOUNT, REGION
 from tests.e2e.journal import Failed, Journal
 
 PROBE = """
@@ -32,6 +33,8 @@ def handler(event, context):
             answers.append(error.response["Error"]["Code"])
     return answers
 """
+DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-deploy-role-{ACCOUNT}-{REGION}"
+"""May change every stack, and trusts the whole account."""
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "403", "Forbidden"})
 
 
@@ -64,7 +67,7 @@ def calls(environment: dict[str, str], audit_key: str) -> list[Call]:
             ("subject_key_arn", "kms:GenerateDataKey"), "kms", "generate_data_key", {"KeyId": key, "KeySpec": "AES_256"}
         ),
         Call(None, "kms", "schedule_key_deletion", {"KeyId": key}),
-        Call(None, "kms", "encrypt", {"KeyId": key, "Plaintext": "probe"}),
+        Call(("subject_key_arn", "kms:Encrypt"), "kms", "encrypt", {"KeyId": key, "Plaintext": "probe"}),
         Call(
             ("user_pool_id", "cognito-idp:AdminGetUser"),
             "cognito-idp",
@@ -84,7 +87,7 @@ def calls(environment: dict[str, str], audit_key: str) -> list[Call]:
             {"TopicArn": environment["alert_topic_arn"], "Message": "probe"},
         ),
         Call(None, "secretsmanager", "list_secrets", {}),
-        Call(None, "iam", "list_roles", {}),
+        Call(None, "sts", "assume_role", {"RoleArn": DEPLOYER, "RoleSessionName": "probe"}),
     ]
     for setting in ("access_state_table", "subject_keys_table", "audit_index_table"):
         table = environment[setting]

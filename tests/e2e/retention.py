@@ -51,7 +51,6 @@ def _on_the_lock(s3: Any, place: dict[str, str], version: str) -> list[tuple[str
     """What Object Lock itself refuses."""
     bucket, own = {"Bucket": place["Bucket"]}, {**place, "VersionId": version}
     soon = {"Mode": "COMPLIANCE", "RetainUntilDate": datetime.now(UTC) + timedelta(seconds=5)}
-    suspended = {"Status": "Suspended"}
     weaker = {"Mode": "GOVERNANCE", "RetainUntilDate": datetime.now(UTC) + timedelta(days=9000)}
     return [
         ("delete the version", lambda: s3.delete_object(**own)),
@@ -59,10 +58,6 @@ def _on_the_lock(s3: Any, place: dict[str, str], version: str) -> list[tuple[str
         ("overwrite it under the same key", lambda: s3.put_object(**place, Body=b"{}", IfNoneMatch="*")),
         ("shorten its retention", lambda: s3.put_object_retention(**own, Retention=soon)),
         ("downgrade its lock", lambda: s3.put_object_retention(**own, Retention=weaker)),
-        (
-            "suspend versioning",
-            lambda: s3.put_bucket_versioning(**bucket, VersioningConfiguration=suspended),
-        ),
         ("delete the bucket", lambda: s3.delete_bucket(**bucket)),
     ]
 

@@ -39,6 +39,14 @@ class Story:
         with journal.needed("the auditor finds the release and its record"):
             self._review()
 
+    def sign_out(self, journal: Journal) -> None:
+        with journal.check("after signing out the token counts no more"):
+            clinician = self.users["clinician"]
+            answer = self.api.post("v1/auth/sign-out", headers={"Authorization": f"Bearer {clinician.token}"})
+            expect(answer.status_code == 204, f"{answer.status_code} {answer.text}")
+            answer = clinician.get(self.api, "v1/me")
+            expect(answer.status_code == 401, f"{answer.status_code} {answer.text}")
+
     def _health(self) -> None:
         answer = _until(lambda: self.api.get("healthz"), lambda found: found.status_code == 200, 30)
         expect(answer.status_code == 200, f"{answer.status_code} {answer.text}")

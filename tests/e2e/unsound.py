@@ -11,5 +11,6 @@ UNSOUND = (
     "Aurora: metadata only. The embedded PostgreSQL stands for it, with SCRAM instead of IAM tokens.",
     "IAM conditions on kms:EncryptionContext and dynamodb:LeadingKeys aren't filled in by the emulator.",
     "Bucket policies don't bind the emulator's root user; AWS's they bind.",
+    "Suspending versioning of a bucket with Object Lock: AWS refuses it, the emulator takes it.",
     "arm64: functions run on this machine's processor, with the layer built for it.",
 )
