@@ -22,6 +22,7 @@ StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 SERVICES = frozenset({"kms", "dynamodb", "sns", "events", "secretsmanager"})
+S3 = frozenset({"s3"})
 _BACKENDS: tuple[SERVICE_NAMES, ...] = ("kms", "s3", "dynamodb", "dynamodbstreams", "sns", "events", "secretsmanager")
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/[a-z0-9-]+/([a-z0-9-]+)/aws4_request")
 _MAX_BODY = 64 << 20
@@ -63,19 +64,29 @@ class Moto:
 
 
 class Gate:
-    """One listener's application: lets signed requests of this stack for ``services`` through to moto.
+    """One listener's application: lets signed requests of this stack for ``services`` through to moto, but answers
+    503 for those that are ``stopped``.
 
     The access key id is a random local value, so that a web page that guesses the port gets nothing.
     """
 
-    def __init__(self, moto: Moto, access_key_id: str, services: frozenset[str]) -> None:
-        self._moto, self._key, self._services = moto, access_key_id.encode(), services
+    def __init__(
+        self,
+        moto: Moto,
+        access_key_id: str,
+        services: frozenset[str],
+        stopped: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
+        self._moto, self._key = moto, access_key_id.encode()
+        self._services, self._stopped = services, stopped
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         key, service = _credential(environ)
         admin = environ.get("PATH_INFO", "").startswith(("/moto-api", "/latest/"))  # moto's own: could reset it
         if admin or service not in self._services or not hmac.compare_digest(key.encode(), self._key):
             return answer(start_response, "403 Forbidden", _denied(environ, service))
+        if service in self._stopped():
+            return answer(start_response, "503 Service Unavailable", b"<Error><Code>ServiceUnavailable</Code></Error>")
         try:
             environ["wsgi.input"] = io.BytesIO(_body(environ))
             return self._moto(service, environ, start_response)
@@ -91,6 +102,10 @@ class Listener:
         self._application, self.port = application, port
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._server is not None
 
     def start(self) -> None:
         """Returns when connections are accepted. Starting twice changes nothing."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.aws import LocalAws
@@ -67,13 +68,25 @@ def test_a_stopped_s3_refuses_connections_and_comes_back_with_what_it_held(aws_e
 
 
 def test_each_listener_serves_only_its_own_services(aws_endpoints):
-    elsewhere = boto3.client("s3", endpoint_url=aws_endpoints.endpoint_url)
-    with pytest.raises(ClientError, match="AccessDenied"):
-        elsewhere.list_buckets()
     with pytest.raises(ClientError, match="AccessDenied"):
         boto3.client("kms", endpoint_url=aws_endpoints.s3_endpoint_url).list_keys()
     with pytest.raises(ClientError, match="AccessDenied"):
         boto3.client("iam", endpoint_url=aws_endpoints.endpoint_url).list_users()
+
+
+def test_the_other_listener_serves_s3_too_but_not_while_it_is_stopped(aws_endpoints, new_audit_bucket):
+    once = Config(retries={"total_max_attempts": 1})
+    elsewhere = boto3.client("s3", endpoint_url=aws_endpoints.endpoint_url, config=once)
+    bucket = new_audit_bucket()
+    elsewhere.head_bucket(Bucket=bucket)
+    aws_endpoints.stop_s3()
+    try:
+        with pytest.raises(ClientError) as refused:
+            elsewhere.head_bucket(Bucket=bucket)
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    finally:
+        aws_endpoints.start_s3()
+    elsewhere.head_bucket(Bucket=bucket)
 
 
 @pytest.mark.parametrize("path", ["/moto-api/reset", "/moto-api/state-manager/set-transition", "/latest/meta-data/"])
