@@ -145,12 +145,12 @@ def test_a_researcher_writes_nothing(researcher: httpx.Client, sick: str) -> Non
     refused(researcher.delete(f"/fhir/Patient/{sick}"), 403)
 
 
-@pytest.mark.parametrize("purpose", PURPOSES)
 @pytest.mark.parametrize("role", ["tenant_admin", "security_officer", "auditor"])
-def test_roles_that_see_no_one(stack: RunningStack, sick: str, role: str, purpose: str) -> None:
+def test_roles_that_see_no_one(stack: RunningStack, sick: str, role: str) -> None:
     client = stack.api(role)
-    client.headers["X-Purpose-Of-Use"] = purpose
-    refused(client.get(f"/fhir/Patient/{sick}"), 403)
+    for purpose in PURPOSES:
+        client.headers["X-Purpose-Of-Use"] = purpose
+        refused(client.get(f"/fhir/Patient/{sick}"), 403)
     refused(send(client, "PUT", f"/fhir/Patient/{sick}", patient() | {"id": sick}), 403)
     refused(send(client, "POST", "/fhir/Patient", patient()), 403)
     assert resources(ok(client.get("/fhir/Patient", params={"patient": sick}))) == []
