@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,6 +49,17 @@ def test_page_after_page_each_once(clinician: httpx.Client, measured: tuple[str,
             page = ok(clinician.get(following))
             found += [one["id"] for one in resources(page)]
         assert sorted(found) == ids
+
+
+def test_a_page_of_large_resources_is_short_and_goes_on(clinician: httpx.Client) -> None:
+    subject = make(clinician, patient())["id"]
+    large = [make(clinician, observation(subject, note=[{"text": "a" * 1_000_000}]))["id"] for _ in range(5)]
+    answer = clinician.get("/fhir/Observation", params={"patient": subject})
+    page = ok(answer)
+    assert 1 <= len(resources(page)) < 5
+    # What a Lambda function may answer, where the body stands as a JSON string in the function's own answer.
+    assert len(json.dumps(answer.text)) < 6_000_000
+    assert sorted(one["id"] for one in every(clinician, "Observation", patient=subject)) == sorted(large)
 
 
 def test_the_self_link_asks_the_same(clinician: httpx.Client, measured: tuple[str, list[str]]) -> None:

@@ -27,6 +27,9 @@ from phivault.records.types import TYPES, known
 
 MAX_PAGES = 10
 PAGE = 100
+PAGE_BYTES = 3 << 20
+"""Sealed bytes after which a page ends. With one resource more, and quoted as JSON inside JSON, it is still within the
+6 MB that a Lambda function may answer."""
 PARAMETER_CLASSES = frozenset({DataClass.ADMINISTRATIVE, DataClass.DEIDENTIFIED})
 """A parameter is usable with a grant to search by its data class. These are opaque ids, which every view keeps."""
 
@@ -67,18 +70,21 @@ def search(records: Records, call: Call, type: str, parameters: Sequence[tuple[s
 
 
 def _look(trail: Trail, authority: Authority, query: Query, after: str) -> _Page:
-    """Look at pages until ``_count`` resources are visible, for ten pages at most; for one of RelatedPersons, since
-    to see whose each is costs a key."""
+    """Look at pages until ``_count`` resources are visible or PAGE_BYTES full, for ten pages at most; for one of
+    RelatedPersons, since to see whose each is costs a key."""
     views: list[View] = []
+    room = PAGE_BYTES
     for number in range(1 if trail.target.resource == "RelatedPerson" else MAX_PAGES):
         limit = PAGE if number else query.count + 1
         rows = _rows(trail, query, after, limit)
         for sealed, patient in _owned(trail, authority, rows):
-            if len(views) == query.count:
+            if len(views) == query.count or room <= 0:
                 return _Page(views, after)
             after = sealed.id
             view = _visible(authority, query, sealed, patient)
-            views += [] if view is None else [view]
+            if view is not None:
+                views.append(view)
+                room -= len(sealed.envelope or b"")
         if len(rows) < limit:
             return _Page(views, None)
         after = rows[-1].id
