@@ -233,6 +233,16 @@ def test_a_role_without_a_default_must_say_why(stack: RunningStack, sick: str, r
     refused(send(client, "POST", "/fhir/Patient", patient()), 403)
 
 
+@pytest.mark.parametrize("name", ["If-None-Exist", "If-None-Match", "If-Unmodified-Since"])
+def test_conditions_that_are_not_kept_are_refused(clinician: httpx.Client, name: str) -> None:
+    made = make(clinician, patient())
+    place, condition = f"/fhir/Patient/{made['id']}", {name: MARK}
+    refused(clinician.post("/fhir/Patient", json=patient(), headers=condition), 400)
+    refused(clinician.put(place, json=made, headers=condition), 400)
+    refused(clinician.delete(place, headers=condition), 400)
+    assert ok(clinician.get(place, headers=condition))["meta"]["versionId"] == "1"
+
+
 def test_versions_that_are_none(clinician: httpx.Client, sick: str) -> None:
     for version in ("0", "2", "-1", "1.0", "x", "01x", "9" * 30, "%D9%A1", "2147483648"):
         refused(clinician.get(f"/fhir/Patient/{sick}/_history/{version}"), 404)
