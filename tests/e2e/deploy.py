@@ -21,7 +21,6 @@ from local.ministack import ACCOUNT, REGION
 from tests.e2e.journal import Failed
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOL = ROOT / "build" / "cdk"
 CONTEXT = {
     "profile": "production",
     "account": ACCOUNT,
@@ -35,16 +34,13 @@ TIMEOUT = 400.0
 
 def install_cdk() -> Path:
     """The CDK's command, of the pinned and hashed version. Needs node, npm and npm's registry or cache."""
-    here_ = Path(__file__).parent
-    lock = (here_ / "package-lock.json").read_bytes()
-    command, stamp = TOOL / "node_modules" / ".bin" / "cdk", TOOL / ".ready"
+    folder = Path(__file__).parent
+    lock = (folder / "package-lock.json").read_bytes()
+    command, stamp = folder / "node_modules" / ".bin" / "cdk", folder / "node_modules" / ".ready"
     if not command.exists() or not stamp.exists() or stamp.read_bytes() != lock:
         if shutil.which("npm") is None:
             raise Failed("npm isn't installed: the CDK's command runs on Node 20 or later")
-        TOOL.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(here_ / name, TOOL / name)
-        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=TOOL, check=True)
+        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder)], check=True)
         stamp.write_bytes(lock)
     return command
 

@@ -1,6 +1,8 @@
 """Where the emulator isn't like AWS, so that this run shows nothing about it."""
 
 UNSOUND = (
+    "The emulator as it comes: local/ministack_boot.py adds the condition key s3:if-none-match, and has its gateway"
+    " fetch Cognito's keys over TLS.",
     "Enrolment through the API: the emulator gives tokens where Cognito asks MFA_SETUP. The trigger refuses those,"
     " which is tried; then it is taken off the pool while users enrol at Cognito itself, put back and checked.",
     "Cognito's challenge sessions: the emulator doesn't check them, so sessions bound to a user and used once, codes"
