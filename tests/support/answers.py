@@ -69,3 +69,10 @@ def patiently(client: httpx.Client, method: str, path: str, **more: Any) -> http
     while (answer := client.request(method, path, **more)).status_code == 429 and THROTTLED in answer.text:
         time.sleep(int(answer.headers["Retry-After"]))
     return answer
+
+
+def one(events: list[dict[str, Any]], **expected: Any) -> dict[str, Any]:
+    """The one event, which holds what is expected."""
+    (event,) = events
+    assert {name: event[name] for name in expected} == expected
+    return event

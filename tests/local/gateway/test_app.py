@@ -217,5 +217,6 @@ def test_the_access_log_has_neither_paths_nor_queries(client: Client, caplog: py
     with caplog.at_level(logging.INFO, "phivault.access"):
         client.send("GET", "/v1/fhir/Zebra?name=Zebra", ("X-Zebra", "Zebra"))
         client.send("GET", "/Zebra")
-    assert [getattr(record, "resource", None) for record in caplog.records] == ["/v1/fhir/{type}", "-"]
-    assert "Zebra" not in json.dumps([vars(record) for record in caplog.records], default=str)
+    ours = [record for record in caplog.records if record.name.startswith("phivault")]
+    assert [getattr(record, "resource", None) for record in ours] == ["/v1/fhir/{type}", "-"]
+    assert "Zebra" not in json.dumps([vars(record) for record in ours], default=str)
