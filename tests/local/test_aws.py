@@ -75,8 +75,13 @@ def test_each_listener_serves_only_its_own_services(aws_endpoints):
 
 
 def test_the_other_listener_serves_s3_too_but_not_while_it_is_stopped(aws_endpoints, new_audit_bucket):
-    once = Config(retries={"total_max_attempts": 1})
-    elsewhere = boto3.client("s3", endpoint_url=aws_endpoints.endpoint_url, config=once)
+    elsewhere = boto3.client(
+        "s3",
+        endpoint_url=aws_endpoints.endpoint_url,
+        aws_access_key_id=aws_endpoints.access_key_id,
+        aws_secret_access_key=aws_endpoints.secret_access_key,
+        config=Config(retries={"total_max_attempts": 1}),
+    )
     bucket = new_audit_bucket()
     elsewhere.head_bucket(Bucket=bucket)
     aws_endpoints.stop_s3()
