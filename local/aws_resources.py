@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from phivault.adapters import access_state_table, dynamodb_audit_index, dynamodb_subject_keys
-from phivault.adapters.audit_bucket import bucket_policy
+from phivault.adapters.audit_bucket import bucket_policy, exports_policy, head_policy
 from phivault.adapters.aws import client
 
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
@@ -26,6 +27,13 @@ class Resources:
     subject_keys_table: str
     subject_key_arn: str
     alert_topic_arn: str
+    audit_head_bucket: str
+    audit_exports_bucket: str
+    witness_bucket: str
+    log_origin: str
+    log_key_arn: str
+    witness_name: str
+    witness_key_arn: str
 
     def environment(self) -> dict[str, str]:
         """As variables for ``phivault.settings``."""
@@ -48,11 +56,32 @@ def create_resources(
         subject_keys_table=create_table(f"{prefix}-SubjectKeys", dynamodb_subject_keys.TABLE)["TableName"],
         subject_key_arn=client("kms").create_key(Description=f"{prefix} subject keys")["KeyMetadata"]["Arn"],
         alert_topic_arn=client("sns").create_topic(Name=f"{prefix}-alerts")["TopicArn"],
+        audit_head_bucket=create_head_bucket(f"{prefix}-audit-head"),
+        audit_exports_bucket=create_audit_bucket(
+            f"{prefix}-audit-exports", lock_mode=lock_mode, retention_days=retention_days, policy=exports_policy
+        ),
+        witness_bucket=create_audit_bucket(f"{prefix}-witness", lock_mode=lock_mode, retention_days=retention_days),
+        log_origin=f"{prefix}.local/log",
+        log_key_arn=create_signing_key(f"{prefix} log"),
+        witness_name=f"{prefix}.local/witness",
+        witness_key_arn=create_signing_key(f"{prefix} witness"),
     )
 
 
-def create_audit_bucket(name: str, *, lock_mode: LockMode = "COMPLIANCE", retention_days: int = 2192) -> str:
-    """A versioned bucket with Object Lock, default retention and the policy of the audit log."""
+def create_signing_key(description: str) -> str:
+    """The ARN of a new Ed25519 key."""
+    made = client("kms").create_key(Description=description, KeySpec="ECC_NIST_EDWARDS25519", KeyUsage="SIGN_VERIFY")
+    return made["KeyMetadata"]["Arn"]
+
+
+def create_audit_bucket(
+    name: str,
+    *,
+    lock_mode: LockMode = "COMPLIANCE",
+    retention_days: int = 2192,
+    policy: Callable[[str], dict[str, Any]] = bucket_policy,
+) -> str:
+    """A versioned bucket with Object Lock and default retention, by default under the policy of the audit log."""
     s3 = client("s3")
     s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
     s3.put_object_lock_configuration(
@@ -62,8 +91,23 @@ def create_audit_bucket(name: str, *, lock_mode: LockMode = "COMPLIANCE", retent
             "Rule": {"DefaultRetention": {"Mode": lock_mode, "Days": retention_days}},
         },
     )
+    _keep_private(name, policy(name))
+    return name
+
+
+def create_head_bucket(name: str) -> str:
+    """A versioned bucket without a lock, as the log's head stands in."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    _keep_private(name, head_policy(name))
+    return name
+
+
+def _keep_private(bucket: str, policy: dict[str, Any]) -> None:
+    s3 = client("s3")
     s3.put_public_access_block(
-        Bucket=name,
+        Bucket=bucket,
         PublicAccessBlockConfiguration={
             "BlockPublicAcls": True,
             "IgnorePublicAcls": True,
@@ -71,8 +115,7 @@ def create_audit_bucket(name: str, *, lock_mode: LockMode = "COMPLIANCE", retent
             "RestrictPublicBuckets": True,
         },
     )
-    s3.put_bucket_policy(Bucket=name, Policy=json.dumps(bucket_policy(name)))
-    return name
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
 
 
 def create_table(name: str, schema: dict[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from moto.backends import SERVICE_NAMES
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local import aws_dynamodb, aws_policy, aws_s3_rules
+from local import aws_dynamodb, aws_kms_ed25519, aws_policy, aws_s3_rules
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -45,6 +45,7 @@ class Moto:
     def __init__(self) -> None:
         aws_policy.install()
         aws_dynamodb.install()
+        aws_kms_ed25519.install()
         self._application = DomainDispatcherApplication(create_backend_app)
         for name in _BACKENDS:  # imports now, so that no caller's time-out pays for them
             self._application.app_instances[name] = create_backend_app(name)

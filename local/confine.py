@@ -19,8 +19,10 @@ IAM_NAMES = {
     "s3:HeadObject": "s3:GetObject",
     "s3:HeadBucket": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+    "lambda:Invoke": "lambda:InvokeFunction",
 }
-RESOURCES = ("TableName", "Bucket", "KeyId", "TopicArn", "UserPoolId", "SecretId")
+RESOURCES = ("TableName", "Bucket", "KeyId", "TopicArn", "UserPoolId", "SecretId", "FunctionName")
 CONFINED_TO = "PHIVAULT_CONFINED_TO"
 """Variables (as JSON) of what a function may call without being told its name, because a request brings it."""
 type Call = tuple[str, str]

@@ -1,12 +1,13 @@
-"""The policy of the audit bucket: what S3 itself refuses, whoever asks."""
+"""The policies of the log's buckets: what S3 itself refuses, whoever asks."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-def bucket_policy(bucket: str, partition: str = "aws") -> dict[str, Any]:
-    """An S3 bucket policy document for the bucket of this name.
+def bucket_policy(bucket: str, partition: str = "aws", written_once: str = "*") -> dict[str, Any]:
+    """An S3 bucket policy document for the locked bucket of this name. Keys that match ``written_once`` can't be
+    written a second time.
 
     Object Lock already keeps every version; the policy also keeps the newest one in view (a delete marker would
     hide it), lets nobody past GOVERNANCE, and makes an overwrite impossible to ask for. PutObjectRetention stays
@@ -19,13 +20,29 @@ def bucket_policy(bucket: str, partition: str = "aws") -> dict[str, Any]:
         "Statement": [
             _deny("NoDeletes", objects, "s3:DeleteObject", "s3:DeleteObjectVersion"),
             _deny("NoBypass", objects, "s3:BypassGovernanceRetention"),
-            _deny("NoOverwrites", objects, "s3:PutObject") | {"Condition": {"Null": {"s3:if-none-match": "true"}}},
-            _deny("NoPlaintext", [bucket_arn, objects], "s3:*")
-            | {"Condition": {"Bool": {"aws:SecureTransport": "false"}}},
-            _deny("NoOldTls", [bucket_arn, objects], "s3:*")
-            | {"Condition": {"NumericLessThan": {"s3:TlsVersion": "1.3"}}},
+            _deny("NoOverwrites", f"{bucket_arn}/{written_once}", "s3:PutObject")
+            | {"Condition": {"Null": {"s3:if-none-match": "true"}}},
+            *_transport(bucket_arn),
         ],
     }
+
+
+def exports_policy(bucket: str, partition: str = "aws") -> dict[str, Any]:
+    """Of the bucket of exports: a file in an export's folder is written once, its status beside the folder again."""
+    return bucket_policy(bucket, partition, written_once="*/*")
+
+
+def head_policy(bucket: str, partition: str = "aws") -> dict[str, Any]:
+    """Of the bucket of the log's head, which changes every minute: only how it may be reached."""
+    return {"Version": "2012-10-17", "Statement": _transport(f"arn:{partition}:s3:::{bucket}")}
+
+
+def _transport(bucket_arn: str) -> list[dict[str, Any]]:
+    everything = [bucket_arn, f"{bucket_arn}/*"]
+    return [
+        _deny("NoPlaintext", everything, "s3:*") | {"Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+        _deny("NoOldTls", everything, "s3:*") | {"Condition": {"NumericLessThan": {"s3:TlsVersion": "1.3"}}},
+    ]
 
 
 def _deny(sid: str, resource: str | list[str], *actions: str) -> dict[str, Any]:
