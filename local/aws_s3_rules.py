@@ -1,6 +1,7 @@
-"""What S3 refuses and moto lets pass: the rules that an object-locked bucket stands on.
+"""What S3 refuses and moto lets pass: the rules that an object-locked bucket and the head of the log stand on.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
 from __future__ import annotations
@@ -33,14 +34,21 @@ ACCESS_DENIED = Refusal("403 Forbidden", "AccessDenied")
 BAD_DIGEST = Refusal("400 Bad Request", "BadDigest")
 MALFORMED = Refusal("400 Bad Request", "MalformedXML")
 INVALID_BUCKET_STATE = Refusal("409 Conflict", "InvalidBucketState")
+NO_SUCH_KEY = Refusal("404 Not Found", "NoSuchKey")
+NOT_IMPLEMENTED = Refusal("501 Not Implemented", "NotImplemented")
+PRECONDITION_FAILED = Refusal("412 Precondition Failed", "PreconditionFailed")
 
 
 def refusal(environ: Mapping[str, Any], body: bytes) -> Refusal | None:
     """What S3 would refuse this request for, or None."""
-    if environ["REQUEST_METHOD"] != "PUT":
-        return None
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     bucket, _, key = _path(environ).partition("/")
+    if environ["REQUEST_METHOD"] == "POST" and "uploadId" in query:
+        return _completion(bucket, key, environ)
+    if environ["REQUEST_METHOD"] != "PUT":
+        return None
+    if environ.get("HTTP_IF_NONE_MATCH", "*") != "*":
+        return NOT_IMPLEMENTED
     if _wrong_checksum(environ, body):
         return BAD_DIGEST
     if "versioning" in query and not key:
@@ -66,6 +74,17 @@ def _wrong_checksum(environ: Mapping[str, Any], body: bytes) -> bool:
 
 def _bucket(name: str) -> Any:
     return s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets.get(name)
+
+
+def _completion(bucket: str, key: str, environ: Mapping[str, Any]) -> Refusal | None:
+    """Of an upload in parts. If-None-Match is kept by moto itself."""
+    wanted, found = environ.get("HTTP_IF_MATCH"), _bucket(bucket)
+    if wanted is None or found is None:
+        return None
+    current = found.keys.get(key)
+    if not hasattr(current, "etag"):  # absent, or a delete marker
+        return NO_SUCH_KEY
+    return PRECONDITION_FAILED if current.etag.strip('"') != wanted.strip('"') else None
 
 
 def _versioning(bucket: str, body: bytes) -> Refusal | None:
