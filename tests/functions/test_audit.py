@@ -31,7 +31,6 @@ def test_a_life_of_a_resource(clinician: httpx.Client, events_of: Look, sick: st
         "purpose_asserted": False,
         "success": True,
         "error": "",
-        "flags": ["gdpr", "hipaa"],
     }
     created = send(clinician, "POST", "/fhir/Observation", observation(sick))
     id = ok(created, 201)["id"]
@@ -44,6 +43,7 @@ def test_a_life_of_a_resource(clinician: httpx.Client, events_of: Look, sick: st
     for answer, action in ((clinician.get(place), "fhir.read"), (clinician.get(f"{place}/_history/1"), "fhir.vread")):
         event = one(events_of(answer), action=action, version=1, risk="LOW", **common)
         assert clinical >= set(event["classes"]) >= {"clinical"}
+        assert {"decision:permit", "gdpr:art5.2", "hipaa:164.312.b"} <= set(event["flags"])
         assert event["envelope"] == ""
 
     changed = send(clinician, "PUT", place, created.json() | {"status": "amended"})

@@ -51,7 +51,9 @@ class MemoryStore:
         return True
 
     def destroy(self, tenant: str, subject: str, version: int) -> None:
-        self.rows[tenant, subject][version] = None
+        versions = self.rows.get((tenant, subject), {})
+        if version in versions:
+            versions[version] = None
 
     def _answer(self) -> None:
         self.reads += 1

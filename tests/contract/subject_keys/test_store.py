@@ -91,15 +91,26 @@ def test_a_tombstone_stays_and_lets_no_key_in(kept: tuple[SubjectKeyStore, Destr
     assert not store.create("t", "Patient/p", 1, b"second")
 
 
+def test_destroying_leaves_a_tombstone_and_makes_no_row(kept: tuple[SubjectKeyStore, Destroy]) -> None:
+    store, _ = kept
+    store.create("t", "Patient/d", 1, b"first")
+    for _ in range(2):
+        store.destroy("t", "Patient/d", 1)
+        assert store.newest("t", "Patient/d") == StoredKey(1, None)
+    store.destroy("t", "Patient/d", 2)
+    assert store.newest("t", "Patient/d") == StoredKey(1, None)
+
+
 @pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "InternalServerError", "Weird <1>"])
 def test_a_dynamodb_that_refuses_is_unavailable(dynamodb: DynamoDbSubjectKeys, code: str) -> None:
     with Stubber(client("dynamodb")) as stub:
-        for operation in ("query", "get_item", "put_item"):
+        for operation in ("query", "get_item", "put_item", "update_item"):
             stub.add_client_error(operation, code, service_message="Patient/p-1")
         for call in (
             lambda: dynamodb.newest("t", "Patient/p-1"),
             lambda: dynamodb.read("t", "Patient/p-1", 1),
             lambda: dynamodb.create("t", "Patient/p-1", 1, b"wrapped"),
+            lambda: dynamodb.destroy("t", "Patient/p-1", 1),
         ):
             with pytest.raises(Unavailable) as refused:
                 call()

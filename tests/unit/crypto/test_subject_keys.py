@@ -9,7 +9,7 @@ import pytest
 
 from phivault.crypto.subject_key import SubjectKey
 from phivault.crypto.subject_keys import StoredKey, SubjectKeys
-from phivault.errors import Gone, IntegrityError, InvalidInput, PhivaultError, Unavailable
+from phivault.errors import Gone, IntegrityError, InvalidInput, NotFound, PhivaultError, Unavailable
 from tests.support.subject_keys import MemoryStore, MemoryWrapper
 
 TENANT, SUBJECT = "t-1", "Patient/p-1"
@@ -270,3 +270,59 @@ def test_a_subject_key_of_another_form_is_refused_without_showing_it(version: in
     with pytest.raises(ValueError) as refused:
         SubjectKey(TENANT, SUBJECT, version, b"s" * size)
     assert "sss" not in str(refused.value)
+
+
+def test_whoever_listens_hears_of_a_key_before_it_is_kept(bench: Bench) -> None:
+    heard: list[tuple[str, str, int, int]] = []
+    keys = SubjectKeys(
+        bench.store,
+        bench.wrapper,
+        now=bench.clock,
+        on_create=lambda *about: heard.append((*about, len(bench.store.rows))),
+    )
+    for _ in range(2):
+        keys.for_sealing(TENANT, SUBJECT)
+    assert heard == [(TENANT, SUBJECT, 1, 0)]
+    bench.clock.at += 301
+    keys.for_sealing(TENANT, SUBJECT)
+    assert len(heard) == 1, "a key that is only fetched again isn't made"
+
+
+def test_no_key_is_made_that_nobody_could_hear_of(bench: Bench) -> None:
+    def deaf(*_: object) -> None:
+        raise Unavailable("The audit log is unavailable")
+
+    with pytest.raises(Unavailable):
+        SubjectKeys(bench.store, bench.wrapper, on_create=deaf).for_sealing(TENANT, SUBJECT)
+    assert bench.store.rows == {}
+
+
+def test_a_destroyed_key_is_gone_here_at_once_and_elsewhere_when_caches_let_go(bench: Bench) -> None:
+    elsewhere = bench.another()
+    for keys in (bench.keys, elsewhere):
+        keys.for_sealing(TENANT, SUBJECT)
+    assert bench.keys.destroy(TENANT, SUBJECT) == 1
+    uses = (lambda keys: keys.for_sealing(TENANT, SUBJECT), lambda keys: keys.for_unsealing(TENANT, SUBJECT, 1))
+    for use in uses:
+        with pytest.raises(Gone):
+            use(bench.keys)
+        use(elsewhere)
+    bench.clock.at += 300
+    for use in uses:
+        with pytest.raises(Gone):
+            use(elsewhere)
+
+
+def test_every_version_is_destroyed_and_destroying_may_be_repeated(bench: Bench) -> None:
+    bench.keys.for_sealing(TENANT, SUBJECT)
+    bench.store.create(TENANT, SUBJECT, 2, bench.wrapper.wrap(TENANT, SUBJECT, bytes(32)))
+    assert bench.keys.destroy(TENANT, SUBJECT) == bench.keys.destroy(TENANT, SUBJECT) == 2
+    assert bench.store.rows[TENANT, SUBJECT] == {1: None, 2: None}
+
+
+def test_what_never_was_cannot_be_destroyed(bench: Bench) -> None:
+    with pytest.raises(NotFound):
+        bench.keys.destroy(TENANT, SUBJECT)
+    with pytest.raises(InvalidInput):
+        bench.keys.destroy(TENANT, "Patient/a b")
+    assert bench.store.rows == {}

@@ -17,6 +17,7 @@ def test_the_right_code_yields_tokens_and_a_session(world: World, tokens: Tokens
     assert session.user_id == world.person.sub
     assert session.expires == int(world.clock()) + 12 * 3600
     assert tokens.expires_in == 900
+    assert {"token:access:900s", "token:id:900s", "token:refresh:43200s"} <= set(world.events[-1].flags)
     assert [(e.action, e.success) for e in world.events] == [
         (Action.SIGN_IN, True),
         (Action.CHALLENGE, True),

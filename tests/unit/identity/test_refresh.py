@@ -24,6 +24,7 @@ def test_refresh_gives_new_tokens_of_the_same_session(world: World, tokens: Toke
     assert len(world.state.sessions) == 1
     event = world.events[-1]
     assert (event.action, event.success, event.role) == (Action.TOKEN_REFRESH, True, "clinician")
+    assert {"token:access:900s", "token:id:900s", "token:refresh:43200s"} <= set(event.flags)
 
 
 def test_the_access_token_before_the_newest_still_serves(world: World, tokens: Tokens) -> None:

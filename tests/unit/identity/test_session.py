@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from phivault.audit.event import Action, RiskLevel
-from phivault.errors import Unauthenticated, Unavailable
+from phivault.errors import IntegrityError, Unauthenticated, Unavailable, UnsupportedMediaType
 from phivault.identity import personal
 from phivault.identity.provider import Tokens
 from phivault.identity.session import Session
@@ -114,3 +114,31 @@ def test_a_principal_and_a_session_print_nothing_personal(world: World, tokens: 
     for secret in (HOME.ip, HOME.user_agent, world.person.email, world.person.password, tokens.access_token):
         assert secret not in printed
     assert tokens.refresh_token not in printed
+
+
+def test_an_altered_person_is_recorded_as_what_it_is(world: World, tokens: Tokens) -> None:
+    (place, session) = next(iter(world.state.sessions.items()))
+    sealed = bytearray(session.personal.sealed)
+    sealed[20] ^= 1  # of the salt, which every element depends on
+    world.state.sessions[place] = replace(session, personal=replace(session.personal, sealed=bytes(sealed)))
+    with pytest.raises(IntegrityError):
+        world.sessions.authenticate(authorized(tokens.access_token), ELSEWHERE)
+    event = world.events[-1]
+    assert (event.action, event.risk, event.error) == (Action.SESSION_REFUSED, RiskLevel.CRITICAL, "integrity")
+    assert (event.user_id, event.session) == (world.person.sub, session.id)
+
+
+def test_what_fails_before_its_verb_is_recorded_with_whom_the_token_names(world: World, tokens: Tokens) -> None:
+    claims = authorized(tokens.access_token)
+    world.sessions.record_refused(Action.CREATE, claims, HOME, UnsupportedMediaType())
+    event = world.events[-1]
+    assert (event.action, event.success, event.error) == (Action.CREATE, False, "unsupported-media-type")
+    assert (event.user_id, event.tenant, event.role) == (world.person.sub, "tenant-a", "clinician")
+    assert world.opened(event)["ip_address"] == HOME.ip
+
+
+def test_what_fails_without_a_token_is_recorded_as_nobodys(world: World) -> None:
+    world.sessions.record_refused(Action.SIGN_IN, {}, HOME, UnsupportedMediaType())
+    event = world.events[-1]
+    assert (event.action, event.tenant, event.user_id) == (Action.SIGN_IN, "-", "")
+    assert world.opened(event)["ip_address"] == HOME.ip

@@ -47,10 +47,11 @@ def test_an_emergency_is_high_risk(world: World) -> None:
     assert emergency.event().risk is RiskLevel.HIGH
 
 
-def test_phi_is_flagged(world: World) -> None:
-    assert trail(world).event().flags == ("gdpr", "hipaa")
-    assert trail(world, patient="").event({DataClass.ADMINISTRATIVE}).flags == ()
-    assert trail(world, patient="").event({DataClass.CONTACT}).flags == ("gdpr", "hipaa")
+def test_events_carry_what_they_are_evidence_for(world: World) -> None:
+    assert {"hipaa:164.312.b", "gdpr:art5.2", "decision:permit"} <= set(trail(world).event().flags)
+    assert "gdpr:art5.2" not in trail(world, patient="").event({DataClass.ADMINISTRATIVE}).flags
+    assert "gdpr:art5.2" in trail(world, patient="").event({DataClass.CONTACT}).flags
+    assert "decision:deny" in trail(world).event(error=AccessDenied()).flags
 
 
 @pytest.mark.parametrize("made_up", ["Zyxwvuts", "123-45-6789", PATIENT.upper(), PATIENT + "-x", "x" * 500])

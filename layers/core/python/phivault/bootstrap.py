@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
+from phivault.audit.event import Action
 from phivault.audit.recorder import Recorder
 from phivault.crypto.subject_keys import SubjectKeys
 from phivault.settings import settings
@@ -57,7 +58,14 @@ def subject_keys() -> SubjectKeys:
         DynamoDbSubjectKeys(settings().subject_keys_table),
         KmsKeyWrapper(settings().subject_key_arn),
         cache_seconds=settings().subject_key_cache_seconds,
+        on_create=_record_key,
     )
+
+
+def _record_key(tenant: str, subject: str, version: int) -> None:
+    from phivault.audit.system import key_event
+
+    recorder().append([key_event(Action.KEY_CREATE, tenant, subject, version)])
 
 
 @cache

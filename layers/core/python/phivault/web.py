@@ -23,6 +23,8 @@ from pydantic import BaseModel
 from phivault import bootstrap, logs
 from phivault.access.principal import Principal
 from phivault.access.purpose import Purpose, purpose_for
+from phivault.audit.event import Action
+from phivault.audit.system import request
 from phivault.errors import (
     ContentTooLarge,
     InvalidInput,
@@ -154,7 +156,10 @@ def _around(about: Operation) -> Callable[[APIGatewayRestResolver, NextMiddlewar
         # A parameter that were ignored could hold PHI, or ask for less than would be released.
         if about.phi and not about.parameters and event.multi_value_query_string_parameters:
             raise UnsupportedParameter("No parameters are supported here")
+        request.set(event.request_context.request_id)
         response = following(app)
+        if about.audit and not bootstrap.recorder().was_asked(event.request_context.request_id):
+            raise PhivaultError("An operation answered without a record")  # nothing leaves unrecorded, bug or not
         response.headers["X-Request-Id"] = event.request_context.request_id
         return response
 
@@ -196,6 +201,10 @@ def _unexpected(error: Exception) -> PhivaultError:
 
 def _refuse(event: APIGatewayProxyEvent, error: PhivaultError, write: Writer) -> Answer:
     request_id = event.request_context.request_id
+    try:
+        _leave_record(event, error)
+    except PhivaultError as unrecorded:
+        error = unrecorded
     if error.status >= 500:
         log.error("request failed: %s", error.code, exc_info=error, extra={"request_id": request_id})
     media, text = write(error, request_id)
@@ -203,6 +212,20 @@ def _refuse(event: APIGatewayProxyEvent, error: PhivaultError, write: Writer) ->
     if error.status == 401:
         extra["WWW_Authenticate"] = "Bearer"
     return answer(error.status, text, media=media, X_Request_Id=request_id, **extra)
+
+
+def _leave_record(event: APIGatewayProxyEvent, error: PhivaultError) -> None:
+    """Record what failed before its verb could, such as a body that can't be read."""
+    about = OPERATIONS.get((event.http_method, event.resource))
+    request_id = event.request_context.request_id
+    if about is None or not about.audit or bootstrap.recorder().was_asked(request_id):
+        return
+    request.set(request_id)
+    try:
+        place = source(event)
+    except InvalidInput:  # of two user agents neither is believed
+        place = Source(event.request_context.identity.source_ip or "", "", request_id)
+    bootstrap.sessions().record_refused(Action(about.audit[0]), claims(event), place, error)
 
 
 def _cors() -> CORSConfig | None:

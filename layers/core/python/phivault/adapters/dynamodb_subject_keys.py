@@ -1,7 +1,8 @@
 """Wrapped subject keys in the DynamoDB table SubjectKeys.
 
 One item per key: ``pk`` = ``T#<tenant>#<subject>``, ``sk`` = version, ``wrapped_key``. Destroying a key removes
-``wrapped_key`` and leaves the item as its tombstone. DynamoDB actions: GetItem, Query and PutItem on the table.
+``wrapped_key`` and leaves the item as its tombstone. DynamoDB actions on the table: GetItem, Query and PutItem;
+UpdateItem to destroy a key, which no function may.
 """
 
 from __future__ import annotations
@@ -60,6 +61,18 @@ class DynamoDbSubjectKeys:
         except ClientError:
             return False
         return True
+
+    def destroy(self, tenant: str, subject: str, version: int) -> None:
+        try:
+            with translated("DynamoDB", "ConditionalCheckFailedException"):
+                client("dynamodb").update_item(
+                    TableName=self._table,
+                    Key=_key(tenant, subject, version),
+                    UpdateExpression="REMOVE wrapped_key",
+                    ConditionExpression="attribute_exists(pk)",  # else it would write a row of its own
+                )
+        except ClientError:
+            return
 
 
 def _partition(tenant: str, subject: str) -> str:

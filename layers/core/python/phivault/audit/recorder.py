@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from phivault.errors import PhivaultError, Unavailable
 
 _log = logging.getLogger(__name__)
 _RETRY_AFTER = 2
+_REQUESTS_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Recorder:
     ) -> None:
         self._store, self._index = store, index
         self._deadline_seconds, self._now = deadline_seconds, now
+        self._requests: deque[str] = deque(maxlen=_REQUESTS_KEPT)
         self._start_afresh()
         forked = weakref.WeakMethod(self._start_afresh)
         os.register_at_fork(after_in_child=lambda: (again := forked()) and again())
@@ -76,6 +79,7 @@ class Recorder:
         """
         if not events:
             return
+        self._requests.extend(event.request_id for event in events)
         deadline = time.monotonic() + self._deadline_seconds
         if not self._turn.acquire(timeout=self._deadline_seconds):
             raise Unavailable("The audit log is busy", retry_after=_RETRY_AFTER)
@@ -85,6 +89,11 @@ class Recorder:
         finally:
             self._turn.release()
         self._project(batch)
+
+    def was_asked(self, request_id: str) -> bool:
+        """Whether an event of this request was given to record lately, stored or not: a recorder that just failed
+        needn't be asked again."""
+        return request_id in self._requests
 
     def _store_batch(self, batch: Batch, deadline: float) -> None:
         # Until the PUT is acknowledged the chain's end is unknown, so the writer is gone: whatever interrupts

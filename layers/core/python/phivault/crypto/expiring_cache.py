@@ -39,6 +39,10 @@ class ExpiringCache[Key: Hashable, Value]:
             while len(self._entries) > self._size:
                 self._entries.popitem(last=False)
 
+    def drop(self, key: Key) -> None:
+        with self._lock:
+            self._entries.pop(key, None)
+
     def _fresh(self, since: float, now: float) -> bool:
         # A clock that was set back doesn't lengthen an entry's life.
         return since <= now < since + self._seconds

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from phivault.crypto.expiring_cache import ExpiringCache
 from phivault.crypto.subject_key import KEY_BYTES, SubjectKey
-from phivault.errors import Gone, IntegrityError, InvalidInput, Unavailable
+from phivault.errors import Gone, IntegrityError, InvalidInput, NotFound, Unavailable
 
 MAX_CACHE_SECONDS = 300
 CACHE_SIZE = 1000
@@ -50,6 +50,9 @@ class SubjectKeyStore(Protocol):
         """Write a row, durably once this returns True; False, and nothing written, where one stands, tombstone or
         not. After an unknown outcome a repeat may give False for the caller's own row."""
 
+    def destroy(self, tenant: str, subject: str, version: int) -> None:
+        """Turn a row into its tombstone, durably; one that is a tombstone already, or absent, is no error."""
+
 
 class KeyWrapper(Protocol):
     """Obligations: one call to the key service each; what is wrapped for one tenant and subject unwraps for no
@@ -65,7 +68,11 @@ class KeyWrapper(Protocol):
 
 class SubjectKeys:
     """Give the keys to seal and unseal with. Safe to use from several threads; concurrent first uses of a subject
-    share one call of the wrapper."""
+    share one call of the wrapper.
+
+    ``on_create`` hears tenant, subject and version of a key before it is kept, so that none exists that nobody heard
+    of; what it raises keeps the key from being made. The loser of a race to make one was heard of too.
+    """
 
     def __init__(
         self,
@@ -77,12 +84,14 @@ class SubjectKeys:
         # The wall clock: a monotonic one stands still while an execution environment is frozen, and keys would
         # outlive the time after which erasure is stated to be effective.
         now: Callable[[], float] = time.time,
+        on_create: Callable[[str, str, int], None] | None = None,
     ) -> None:
         if not 0 <= cache_seconds <= MAX_CACHE_SECONDS:
             raise ValueError("Subject keys are cached for 0 to 300 seconds")
         self._store = store
         self._wrapper = wrapper
         self._now = now
+        self._on_create = on_create
         self._keys = ExpiringCache[tuple[str, str, int], SubjectKey](seconds=cache_seconds, size=cache_size, now=now)
         self._newest = ExpiringCache[tuple[str, str], int](seconds=cache_seconds, size=cache_size, now=now)
         self._stripes = [Lock() for _ in range(_STRIPES)]
@@ -107,6 +116,25 @@ class SubjectKeys:
             with self._stripe(tenant, subject):
                 key = self._keys.get((tenant, subject, version)) or self._load(tenant, subject, version)
         return key
+
+    def destroy(self, tenant: str, subject: str) -> int:
+        """Destroy every version of the subject's key for good: what it sealed opens no more, and it gets no new one.
+
+        The newest version, which stays as its tombstone. Other processes may hold a key until their caches let go
+        of it, ``MAX_CACHE_SECONDS`` at most. May be repeated. NotFound where the subject never had a key;
+        Unavailable, after which some versions may be left; InvalidInput for ids that aren't opaque.
+        """
+        _check_ids(tenant, subject)
+        with self._stripe(tenant, subject):
+            newest = self._store.newest(tenant, subject)
+            if newest is None:
+                raise NotFound("The subject has no key")
+            # The newest first: from then on nothing new is sealed, whatever happens to the others.
+            for version in range(newest.version, 0, -1):
+                self._store.destroy(tenant, subject, version)
+                self._keys.drop((tenant, subject, version))
+            self._newest.drop((tenant, subject))
+        return newest.version
 
     def _cached_newest(self, tenant: str, subject: str) -> SubjectKey | None:
         version = self._newest.get((tenant, subject))
@@ -133,6 +161,8 @@ class SubjectKeys:
     def _create(self, tenant: str, subject: str, since: float) -> SubjectKey:
         material = urandom(KEY_BYTES)
         wrapped = self._wrapper.wrap(tenant, subject, material)
+        if self._on_create is not None:
+            self._on_create(tenant, subject, 1)
         if self._store.create(tenant, subject, 1, wrapped):
             return self._keep(SubjectKey(tenant, subject, 1, material), since)
         winner = self._store.newest(tenant, subject)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from phivault.audit.event import Action
 from phivault.errors import AccessDenied
 from phivault.identity import events, inputs
 from phivault.identity.claims import read_own
 from phivault.identity.pending import PendingSignIn, account_of
 from phivault.identity.provider import FACTORS, Challenged, Tokens
-from phivault.identity.service import Attempt, Identity, withheld
+from phivault.identity.service import Attempt, Identity, lives, withheld
 from phivault.identity.session import Session
 from phivault.identity.source import Source
 
@@ -47,14 +49,14 @@ def _issue(identity: Identity, attempt: Attempt, pending: PendingSignIn, answere
             claims = read_own(tokens.access_token, identity.sessions.rules, identity.now())
             session = identity.sessions.open(claims, tokens.refresh_token, attempt.email or "", attempt.source)
         try:
-            _record_issue(identity, attempt, session, claims.role)
+            _record_issue(identity, attempt, session, claims.role, lives(tokens, session, identity.now()))
         except BaseException:
             identity.sessions.end(session)
             raise
 
 
-def _record_issue(identity: Identity, attempt: Attempt, session: Session, role: str) -> None:
-    steps = ((Action.CHALLENGE, attempt.step), (Action.TOKEN_ISSUE, ""))
-    traces = [identity.trace(action, attempt.source, step) for action, step in steps]
+def _record_issue(identity: Identity, attempt: Attempt, session: Session, role: str, tokens: tuple[str, ...]) -> None:
+    answered = identity.trace(Action.CHALLENGE, attempt.source, attempt.step)
+    traces = [answered, replace(answered, action=Action.TOKEN_ISSUE, step="", flags=tokens)]
     who = (session.tenant, session.user_id, session.id, session.personal)
     identity.recorder.append([events.of_session(trace, *who, role=role) for trace in traces])

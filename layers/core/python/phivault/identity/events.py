@@ -9,8 +9,9 @@ from typing import Any
 
 from phivault.access.principal import Personal, Principal
 from phivault.audit.event import Action, AuditEvent, RiskLevel
+from phivault.audit.policy import flags_of, risk_of
 from phivault.crypto.subject_keys import SubjectKeys
-from phivault.errors import AccessDenied, Gone, PhivaultError, TooManyRequests
+from phivault.errors import Gone, IntegrityError, PhivaultError
 from phivault.identity import personal
 from phivault.identity.claims import Claims
 from phivault.identity.source import Source
@@ -19,7 +20,8 @@ from phivault.ids import uuid7
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What happened, from where, when (Unix seconds). ``step`` is the challenge or factor it was about."""
+    """What happened, from where, when (Unix seconds). ``step`` is the challenge or factor it was about; ``risk`` is
+    the policy's unless given, ``flags`` come beside the policy's."""
 
     action: Action
     source: Source
@@ -27,23 +29,21 @@ class Trace:
     step: str = ""
     error: PhivaultError | None = None
     risk: RiskLevel | None = None
+    flags: tuple[str, ...] = ()
 
 
 def unattributed(keys: SubjectKeys, trace: Trace, *, email: str | None = None, user_id: str = "") -> AuditEvent:
     """By someone who hasn't proven who they are: no tenant, sealed under the day's key. ``user_id`` is whom the
     provider takes them for."""
     ref, subject = uuid7(), personal.unattributed_subject(trace.at)
-    person = personal.seal(keys, personal.NO_TENANT, subject, ref, trace.source, email)
+    person = _sealed(keys, personal.NO_TENANT, subject, ref, trace.source, email)
     return _event(trace, personal.NO_TENANT, person, id=ref, user_id=user_id)
 
 
 def of_claims(keys: SubjectKeys, trace: Trace, claims: Claims) -> AuditEvent:
     """By the holder of a genuine token without a live session; the e-mail address isn't known."""
     ref, subject = uuid7(), personal.user_subject(claims.user_id)
-    try:
-        person = personal.seal(keys, claims.tenant, subject, ref, trace.source)
-    except Gone:  # erased: nothing may be sealed under their name again, the opaque id has to do
-        person = None
+    person = _sealed(keys, claims.tenant, subject, ref, trace.source)
     who = {"user_id": claims.user_id, "role": claims.role, "session": claims.session_id}
     return _event(trace, claims.tenant, person, id=ref, **who)
 
@@ -61,28 +61,34 @@ def of_principal(trace: Trace, principal: Principal, **more: Any) -> AuditEvent:
     return _event(trace, principal.tenant, principal.personal, id=uuid7(), **who, **more)
 
 
+def _sealed(
+    keys: SubjectKeys, tenant: str, subject: str, ref: str, source: Source, email: str | None = None
+) -> Personal | None:
+    # Erased: nothing may be sealed under their name again. Altered: nothing can be. The opaque id has to do.
+    try:
+        return personal.seal(keys, tenant, subject, ref, source, email)
+    except (Gone, IntegrityError):
+        return None
+
+
 def _event(trace: Trace, tenant: str, person: Personal | None, **fields: Any) -> AuditEvent:
     if person is not None:
         fields["personal"] = base64.b64encode(person.sealed).decode()
         fields["personal_subject"], fields["personal_ref"] = person.subject, person.ref
     if trace.step:
         fields["resource"], fields["resource_id"] = "Challenge", trace.step
+    known = {name: fields[name] for name in ("patient", "classes", "purpose") if name in fields}
     return AuditEvent(
         timestamp=_timestamp(trace.at),
         tenant=tenant,
         action=trace.action,
         success=trace.error is None,
-        risk=trace.risk or _risk(trace.error),
+        risk=trace.risk or risk_of(trace.action, trace.error, **known),
         request_id=trace.source.request_id,
         error=trace.error.code if trace.error else "",
+        flags=(*flags_of(trace.action, trace.error, **known), *trace.flags),
         **fields,
     )
-
-
-def _risk(error: PhivaultError | None) -> RiskLevel:
-    if error is None:
-        return RiskLevel.LOW
-    return RiskLevel.HIGH if isinstance(error, TooManyRequests | AccessDenied) else RiskLevel.MEDIUM
 
 
 def _timestamp(at: float) -> str:

@@ -13,7 +13,7 @@ from phivault.errors import Conflict, InvalidCredentials, PhivaultError, Unauthe
 from phivault.identity import events, inputs
 from phivault.identity.claims import Claims, read_own
 from phivault.identity.provider import Tokens
-from phivault.identity.service import Attempt, Identity, withheld
+from phivault.identity.service import Attempt, Identity, lives, withheld
 from phivault.identity.session import Session, hash_of
 from phivault.identity.source import Source
 
@@ -61,7 +61,7 @@ class _Step:
                 raise self.reused(refresh_token) from None
             except PhivaultError as error:
                 raise self.refused(error) from None
-            self._record_or_end(claims)
+            self._record_or_end(claims, tokens)
         return tokens
 
     def refused(self, error: PhivaultError) -> PhivaultError:
@@ -85,17 +85,23 @@ class _Step:
             raise Unauthenticated(_AGAIN)
         return claims
 
-    def _record_or_end(self, claims: Claims) -> None:
+    def _record_or_end(self, claims: Claims, tokens: Tokens) -> None:
+        flags = lives(tokens, self._session, self._identity.now())
         try:
-            self._record(Action.TOKEN_REFRESH, role=claims.role)
+            self._record(Action.TOKEN_REFRESH, role=claims.role, flags=flags)
         except BaseException:
             self._identity.sessions.end(self._session)
             raise
 
     def _record(
-        self, action: Action, error: PhivaultError | None = None, risk: RiskLevel | None = None, role: str = ""
+        self,
+        action: Action,
+        error: PhivaultError | None = None,
+        risk: RiskLevel | None = None,
+        role: str = "",
+        flags: tuple[str, ...] = (),
     ) -> None:
         identity, session = self._identity, self._session
-        trace = events.Trace(action, self._source, identity.now(), error=error, risk=risk)
+        trace = events.Trace(action, self._source, identity.now(), error=error, risk=risk, flags=flags)
         event = events.of_session(trace, session.tenant, session.user_id, session.id, self._person, role=role)
         identity.recorder.append([event])

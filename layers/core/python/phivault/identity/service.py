@@ -14,8 +14,8 @@ from phivault.errors import PhivaultError
 from phivault.identity.events import Trace, unattributed
 from phivault.identity.lockout import Lockout
 from phivault.identity.pending import PendingSignIns
-from phivault.identity.provider import IdentityProvider
-from phivault.identity.session import Sessions
+from phivault.identity.provider import IdentityProvider, Tokens
+from phivault.identity.session import Session, Sessions
 from phivault.identity.source import Source
 
 
@@ -33,6 +33,13 @@ class Identity:
 
     def trace(self, action: Action, source: Source, step: str = "", error: PhivaultError | None = None) -> Trace:
         return Trace(action, source, self.now(), step=step, error=error)
+
+
+def lives(tokens: Tokens, session: Session, now: float) -> tuple[str, ...]:
+    """Each token's type and life in seconds, as flags of an event. An ID token lives as long as an access token; a
+    refresh token, whatever the provider says, no longer than its session."""
+    rest = max(0, session.expires - int(now))
+    return f"token:access:{tokens.expires_in}s", f"token:id:{tokens.expires_in}s", f"token:refresh:{rest}s"
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from phivault.access.principal import Personal, Principal
 from phivault.audit.event import Action
 from phivault.audit.recorder import Recorder
 from phivault.crypto.subject_keys import SubjectKeys
-from phivault.errors import Gone, Unauthenticated
+from phivault.errors import Gone, IntegrityError, PhivaultError, Unauthenticated
 from phivault.identity import events, personal
 from phivault.identity.claims import Claims, TokenRules, parse
 from phivault.identity.source import Source
@@ -84,14 +84,15 @@ class Sessions:
         self._recorder, self._keys, self._now = recorder, keys, now
 
     def authenticate(self, claims: Mapping[str, object], source: Source) -> Principal:
-        """Who asks, from the claims that the authorizer verified. Raises Unauthenticated, once it is recorded."""
+        """Who asks, from the claims that the authorizer verified. Raises Unauthenticated, or IntegrityError where
+        the session's sealed person was altered, once it is recorded."""
         checked = None
         try:
             checked = parse(claims, self.rules, self._now())
             session = self._live(checked)
             person = self.person(session, source)
-        except Unauthenticated as error:
-            self._record_refusal(checked, source, error)
+        except (Unauthenticated, IntegrityError) as error:
+            self._record(Action.SESSION_REFUSED, checked, source, error)
             raise
         return Principal(
             user_id=checked.user_id,
@@ -104,6 +105,16 @@ class Sessions:
             patient_id=checked.patient_id,
             mfa=True,  # a row is opened for tokens that followed a factor's challenge, and for no others
         )
+
+    def record_refused(
+        self, action: Action, claims: Mapping[str, object], source: Source, error: PhivaultError
+    ) -> None:
+        """Record a request that failed before its verb could: by the token's holder, as far as there is a token."""
+        try:
+            checked = parse(claims, self.rules, self._now())
+        except Unauthenticated:
+            checked = None
+        self._record(action, checked, source, error)
 
     def open(self, claims: Claims, refresh_token: str, email: str, source: Source) -> Session:
         """Start the session of tokens about to be issued."""
@@ -158,8 +169,8 @@ class Sessions:
             raise Unauthenticated(_REFUSED)
         return session
 
-    def _record_refusal(self, claims: Claims | None, source: Source, error: Unauthenticated) -> None:
-        trace = events.Trace(Action.SESSION_REFUSED, source, self._now(), error=error)
+    def _record(self, action: Action, claims: Claims | None, source: Source, error: PhivaultError) -> None:
+        trace = events.Trace(action, source, self._now(), error=error)
         if claims is None:
             event = events.unattributed(self._keys, trace)
         else:

@@ -13,11 +13,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from phivault.access.purpose import PurposeOfUse
-from phivault.audit.event import Action, AuditEvent, RiskLevel
-from phivault.errors import AccessDenied, IntegrityError, PhivaultError
+from phivault.audit.event import Action, AuditEvent
+from phivault.audit.policy import flags_of, risk_of
+from phivault.errors import PhivaultError
 from phivault.ids import uuid7
 from phivault.phi.data_class import DataClass
 from phivault.records.call import Call
@@ -74,13 +74,15 @@ class Trail:
         target, action = target or self.target, action or self.action
         principal, purpose = self.call.principal, self.call.purpose
         personal = principal.personal
+        released = tuple(sorted(data_class.value for data_class in classes))
+        known: Any = {"patient": target.patient, "classes": released, "purpose": purpose.of_use.value}
         return AuditEvent(
             id=uuid7(),
             timestamp=self.records.now().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             tenant=principal.tenant,
             action=action,
             success=error is None,
-            risk=_risk(action, target.patient, classes, purpose.of_use, error),
+            risk=risk_of(action, error, **known),
             request_id=self.call.request_id,
             user_id=principal.user_id,
             role=principal.role.value,
@@ -94,9 +96,9 @@ class Trail:
             patient=_opaque(target.patient),
             purpose=purpose.of_use.value,
             purpose_asserted=purpose.asserted,
-            classes=tuple(sorted(data_class.value for data_class in classes)),
+            classes=released,
             error=error.code if error else "",
-            flags=("gdpr", "hipaa") if target.patient or PHI.intersection(classes) else (),
+            flags=flags_of(action, error, **known),
             envelope=envelope,
         )
 
@@ -114,18 +116,6 @@ class Trail:
         if self._recording or not isinstance(error, Exception):
             return
         self.record(self.event(error=error if isinstance(error, PhivaultError) else PhivaultError()))
-
-
-def _risk(
-    action: Action, patient: str, classes: Collection[DataClass], purpose: PurposeOfUse, error: PhivaultError | None
-) -> RiskLevel:
-    if isinstance(error, IntegrityError):
-        return RiskLevel.CRITICAL
-    if isinstance(error, AccessDenied):
-        return RiskLevel.HIGH if patient else RiskLevel.MEDIUM
-    if action is Action.DELETE or purpose is PurposeOfUse.EMERGENCY:
-        return RiskLevel.HIGH
-    return RiskLevel.MEDIUM if DataClass.SENSITIVE in classes else RiskLevel.LOW
 
 
 def _opaque(id: str) -> str:
