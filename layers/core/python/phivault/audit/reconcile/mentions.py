@@ -1,0 +1,100 @@
+"""What a line of the audit log accounts for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from phivault.audit.event import Action
+from phivault.audit.reconcile.claims import Mention
+from phivault.errors import IntegrityError, InvalidInput
+
+TENANT: Final = "Tenant"
+NO_TENANT: Final = "-"
+_RELATED: Final = "RelatedPerson"
+_READ: Final = (
+    "action",
+    "tenant",
+    "request_id",
+    "patient",
+    "personal_subject",
+    "user_id",
+    "resource",
+    "resource_id",
+)
+
+
+def of_line(line: bytes) -> Mention | None:
+    """An event's moment, every subject whose key it accounts for, its tenant's own and its request; None for a
+    writer's first line. Raises IntegrityError for what is no line of the log (whether it is a *true* one, the
+    verifier says), InvalidInput for a line that an export for one tenant withholds."""
+    try:
+        members = json.loads(line)
+        kind = members["kind"]
+        if kind == "event":
+            values = {name: members[name] for name in _READ}
+            if not all(isinstance(value, str) for value in values.values()):
+                raise TypeError
+            return Mention(
+                datetime.fromisoformat(members["timestamp"]).timestamp(), tuple(dict.fromkeys(_keys(values)))
+            )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise IntegrityError("A line of the log is none that this version knows") from None
+    if kind == "withheld":
+        raise InvalidInput("The export withholds lines: reconcile with an export of all tenants")
+    if kind != "genesis":
+        raise IntegrityError("A line of the log is none that this version knows")
+    return None
+
+
+def of_subject(tenant: str, subject: str) -> str:
+    return f"{tenant} {subject}"
+
+
+def of_request(id: str) -> str:
+    return f" {id}"
+
+
+def of_opening(tenant: str) -> str:
+    """Of an export that opens the personal fields of everybody in a tenant."""
+    return f"{tenant} *"
+
+
+def of_finding(id: str) -> str:
+    """Of a finding that an earlier reconciliation recorded."""
+    return f"! {id}"
+
+
+def accounts_for(tenant: str, subject: str) -> Iterator[str]:
+    """The keys, any of which accounts for an unwrap of this subject's key."""
+    yield of_subject(tenant, subject)
+    if subject.startswith(_RELATED + "/"):
+        yield of_subject(tenant, f"{_RELATED}/*")
+
+
+def opens(tenant: str, _: str) -> Iterator[str]:
+    """The same for the exporter, which opens what it was asked to: one tenant's, or all tenants' together."""
+    yield of_opening(tenant)
+    yield of_opening(NO_TENANT)
+
+
+def _keys(event: dict[str, Any]) -> Iterator[str]:
+    tenant = event["tenant"]
+    yield of_request(event["request_id"])
+    yield of_subject(tenant, TENANT)
+    if event["patient"]:
+        yield of_subject(tenant, f"Patient/{event['patient']}")
+    if event["personal_subject"]:
+        yield of_subject(tenant, event["personal_subject"])
+    if event["user_id"]:
+        yield of_subject(tenant, f"User/{event['user_id']}")
+    if event["resource"] == _RELATED:
+        # Whose relation somebody is stands sealed under their own key, which a search opens before it decides:
+        # its intent names the type alone.
+        yield of_subject(tenant, f"{_RELATED}/{event['resource_id'] or '*'}")
+    if event["action"] == Action.AUDIT_OPEN:
+        yield of_opening(tenant)
+    if event["action"] == Action.AUDIT_RECONCILE and event["resource_id"]:
+        yield of_finding(event["resource_id"])

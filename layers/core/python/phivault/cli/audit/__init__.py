@@ -1,0 +1,15 @@
+"""``phivault audit``: one command, one file."""
+
+from __future__ import annotations
+
+import typer
+
+from phivault.cli.audit.reconcile import reconcile
+
+app = typer.Typer(no_args_is_help=True, help="The audit log: verify, export, reconcile, retain.")
+app.command()(reconcile)
+
+
+@app.callback()
+def _audit() -> None:
+    """Work with the audit log."""
