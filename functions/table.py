@@ -179,6 +179,32 @@ TABLE: tuple[Function, ...] = (
         memory_mb=512,
     ),
     Function(
+        name="witness",
+        purpose="Remembers the log's checkpoints and cosigns those that only add to them",
+        trigger="invoke",
+        settings=(
+            "profile",
+            "audit_lock_mode",
+            "audit_retention_days",
+            "log_origin",
+            "log_key_arn",
+            "log_vkey",
+            "witness_bucket",
+            "witness_key_arn",
+            "witness_name",
+        ),
+        grants=(
+            Grant(
+                "witness_bucket",
+                ("s3:ListBucketVersions", "s3:GetObject", "s3:PutObject", "s3:PutObjectRetention"),
+            ),
+            Grant("witness_key_arn", ("kms:Sign", "kms:GetPublicKey")),
+            # Without a pinned log_vkey: what the log's own account says that its key is.
+            Grant("log_key_arn", ("kms:GetPublicKey",)),
+        ),
+        memory_mb=512,
+    ),
+    Function(
         name="migrate",
         purpose="The database's roles, migrations and context keys, at every release that changes them",
         postgres=True,

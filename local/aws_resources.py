@@ -10,6 +10,8 @@ from typing import Any, Literal
 from phivault.adapters import access_state_table, dynamodb_audit_index, dynamodb_subject_keys
 from phivault.adapters.audit_bucket import bucket_policy, exports_policy, head_policy
 from phivault.adapters.aws import client
+from phivault.adapters.kms_signer import KmsSigner
+from phivault.audit.log.note import log_vkey, witness_vkey
 
 LockMode = Literal["GOVERNANCE", "COMPLIANCE"]
 
@@ -34,6 +36,8 @@ class Resources:
     log_key_arn: str
     witness_name: str
     witness_key_arn: str
+    log_vkey: str
+    witness_vkey: str
 
     def environment(self) -> dict[str, str]:
         """As variables for ``phivault.settings``."""
@@ -61,10 +65,12 @@ def create_resources(
             f"{prefix}-audit-exports", lock_mode=lock_mode, retention_days=retention_days, policy=exports_policy
         ),
         witness_bucket=create_audit_bucket(f"{prefix}-witness", lock_mode=lock_mode, retention_days=retention_days),
-        log_origin=f"{prefix}.local/log",
-        log_key_arn=create_signing_key(f"{prefix} log"),
-        witness_name=f"{prefix}.local/witness",
-        witness_key_arn=create_signing_key(f"{prefix} witness"),
+        log_origin=(origin := f"{prefix}.local/log"),
+        log_key_arn=(log_key := create_signing_key(f"{prefix} log")),
+        witness_name=(witness := f"{prefix}.local/witness"),
+        witness_key_arn=(witness_key := create_signing_key(f"{prefix} witness")),
+        log_vkey=log_vkey(origin, KmsSigner(log_key).public_key),
+        witness_vkey=witness_vkey(witness, KmsSigner(witness_key).public_key),
     )
 
 

@@ -195,6 +195,7 @@ def write_demo(stack: Stack, tenants: dict[str, Seeded]) -> Path:
         "region": stack.aws.region,
         "aws_endpoint_url": stack.aws.endpoint_url,
         "aws_endpoint_url_s3": stack.aws.s3_endpoint_url,
+        "aws_endpoint_url_lambda": stack.lambda_url,
         "aws_access_key_id": stack.aws.access_key_id,
         "aws_secret_access_key": stack.aws.secret_access_key,
         "cognito": {
@@ -203,10 +204,10 @@ def write_demo(stack: Stack, tenants: dict[str, Seeded]) -> Path:
             "client_id": stack.user_pool.client_id,
         },
         "audit_bucket": stack.resources.audit_bucket,
-        "audit_head_bucket": None,
+        "audit_head_bucket": stack.resources.audit_head_bucket,
         "audit_index_table": stack.resources.audit_index_table,
-        "log_vkey": None,
-        "witness_vkey": None,
+        "log_vkey": stack.resources.log_vkey,
+        "witness_vkey": stack.resources.witness_vkey,
         "postgres_dsn": stack.postgres.app_dsn,
         "tenants": {name: seeded.document() for name, seeded in tenants.items()},
     }

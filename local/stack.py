@@ -15,15 +15,18 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import httpx
 
 from functions.table import TABLE, Function
+from local import invoke
 from local.aws import LocalAws
 from local.aws_resources import create_resources
 from local.cognito.app import create as create_cognito
 from local.cognito.pool import Pool as UserPool
+from local.cognito.signatures import Signatures
 from local.confine import CONFINED_TO
 from local.demo.lab import Lab
 from local.gateway.app import Gateway
@@ -33,6 +36,7 @@ from local.gateway.throttle import Throttle
 from local.outbox import Outbox
 from local.ports import listen, port_of
 from local.postgres import Postgres
+from local.schedule import Schedule, period
 from local.serve import Server
 from local.streams import StreamPoller
 from local.workers import Pool, base_environment
@@ -88,11 +92,13 @@ class Stack:
         say("starting Cognito")
         self._start_cognito()
         say(f"starting {len(LOCAL)} functions")
+        self._start_invoke()
         self._start_functions()
         say(f"opening the gateway on {self.base_url}")
         self._start_gateway()
         self._start_alerts()
         self._await_health()
+        self._start_schedules()
 
     def _log_to_file(self) -> None:
         handler = logging.FileHandler(self.workspace.logs / "gateway.log")
@@ -126,6 +132,20 @@ class Stack:
             raise ValueError(name)
         return self._pools["pre_token"].call(event, uuid7())
 
+    def _start_invoke(self) -> None:
+        listener = listen(0)
+        self.lambda_url = f"http://127.0.0.1:{port_of(listener)}"
+        os.environ["AWS_ENDPOINT_URL_LAMBDA"] = self.lambda_url
+        self._later = invoke.Later(self._call)
+        names = [function.name for function in LOCAL]
+        aws = self.aws
+        signed = Signatures(aws.access_key_id, aws.secret_access_key, aws.region, service="lambda", also_signed=())
+        server = Server(invoke.create(names, self._call, self._later, signed), listener).start()
+        self._ends.callback(server.stop)
+
+    def _call(self, name: str, event: Any) -> Any:
+        return self._pools[name].call(event, uuid7())
+
     def _start_functions(self) -> None:
         for function in LOCAL:
             pool = Pool(
@@ -137,6 +157,7 @@ class Stack:
             )
             self._pools[function.name] = pool
             self._ends.callback(pool.stop)
+        self._ends.callback(self._later.stop)
         for pool in self._pools.values():
             pool.wait_ready()
 
@@ -152,6 +173,9 @@ class Stack:
                 "client_id": self.user_pool.client_id,
                 "token_issuer": self.user_pool.issuer,
                 "cors_origins": json.dumps(self.origins),
+                "witness_function": "witness",
+                "sealer_function": "sealer",
+                "exporter_function": "exporter",
             }.items()
         }
         own = {f"PHIVAULT_{setting.upper()}" for setting in function.settings}
@@ -161,6 +185,7 @@ class Stack:
             base_environment()
             | self.aws.environment()
             | {"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": self.user_pool.endpoint}
+            | {"AWS_ENDPOINT_URL_LAMBDA": self.lambda_url}
             | {name: value for name, value in offered.items() if name in own}
             | {CONFINED_TO: json.dumps(confined_to)}
         )
@@ -194,6 +219,13 @@ class Stack:
         )
         poller.start()
         self._ends.callback(poller.stop)
+
+    def _start_schedules(self) -> None:
+        for function in LOCAL:
+            if seconds := period(function):
+                schedule = Schedule(function.name, seconds, partial(self._call, function.name))
+                schedule.start()
+                self._ends.callback(schedule.stop)
 
     def _await_health(self) -> None:
         deadline = time.monotonic() + 20

@@ -114,6 +114,7 @@ class Pool:
         self._free: queue.LifoQueue[Worker] = queue.LifoQueue()
         self._all = [self._make() for _ in range(size)]
         self._starting = list(self._all)
+        self._stopped = False
 
     def _make(self) -> Worker:
         return Worker(self._name, self._environment, self._log)
@@ -124,9 +125,12 @@ class Pool:
         return self
 
     def call(self, event: dict[str, Any], request_id: str) -> dict[str, Any]:
-        """Raises WorkerDied; a worker that has died, idle or in a call, is replaced before it is needed again."""
+        """Raises WorkerDied; a worker that has died, idle or in a call, is replaced before it is needed again, unless
+        the pool has stopped."""
         worker = self._free.get()
         try:
+            if self._stopped:
+                raise WorkerDied(self._name)
             if not worker.alive:
                 worker = self._replace(worker)
                 worker.wait_ready()
@@ -145,6 +149,7 @@ class Pool:
         return [worker.pid for worker in self._all]
 
     def stop(self) -> None:
+        self._stopped = True
         for worker in self._all:
             worker.stop()
 

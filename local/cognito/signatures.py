@@ -8,7 +8,7 @@ import re
 import time
 from calendar import timegm
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -17,7 +17,7 @@ from botocore.credentials import Credentials
 from local.cognito.errors import CognitoError
 
 SERVICE = "cognito-idp"
-MUST_BE_SIGNED = frozenset({"host", "x-amz-date", "x-amz-target"})
+MUST_BE_SIGNED = frozenset({"host", "x-amz-date"})
 SKEW_SECONDS = 300
 _HEADER = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^,\s]+),\s*SignedHeaders=([a-z0-9;-]+),\s*Signature=([0-9a-f]{64})", re.ASCII
@@ -25,13 +25,22 @@ _HEADER = re.compile(
 
 
 class Signatures:
-    """One access key. ``now`` is real time by default, since clients sign with their own clock."""
+    """One access key, for requests to ``service``, which sign the headers ``also_signed`` besides the usual ones.
+    ``now`` is real time by default, since clients sign with their own clock."""
 
     def __init__(
-        self, access_key_id: str, secret_access_key: str, region: str, now: Callable[[], float] = time.time
+        self,
+        access_key_id: str,
+        secret_access_key: str,
+        region: str,
+        now: Callable[[], float] = time.time,
+        *,
+        service: str = SERVICE,
+        also_signed: Collection[str] = ("x-amz-target",),
     ) -> None:
         self._access_key_id, self._region, self._now = access_key_id, region, now
-        self._signer = SigV4Auth(Credentials(access_key_id, secret_access_key), SERVICE, region)
+        self._service, self._must_be_signed = service, MUST_BE_SIGNED | set(also_signed)
+        self._signer = SigV4Auth(Credentials(access_key_id, secret_access_key), service, region)
 
     def verify(self, path: str, headers: Sequence[tuple[str, str]], body: bytes) -> None:
         """Check a POST. ``headers`` in lower case, as received; ``path`` with its query string.
@@ -47,7 +56,7 @@ class Signatures:
         self._check_headers(names, headers)
         timestamp = values["x-amz-date"]
         self._check_time(timestamp)
-        if credential.partition("/")[2] != f"{timestamp[:8]}/{self._region}/{SERVICE}/aws4_request":
+        if credential.partition("/")[2] != f"{timestamp[:8]}/{self._region}/{self._service}/aws4_request":
             raise _invalid("Credential should be scoped to the request's date, region and service.")
         if values.get("x-amz-content-sha256", digest := hashlib.sha256(body).hexdigest()) != digest:
             raise _invalid("The body doesn't match its checksum.")
@@ -61,12 +70,12 @@ class Signatures:
             message = "The security token included in the request is invalid."
             raise CognitoError("UnrecognizedClientException", message)
 
-    @staticmethod
-    def _check_headers(names: list[str], headers: Sequence[tuple[str, str]]) -> None:
+    def _check_headers(self, names: list[str], headers: Sequence[tuple[str, str]]) -> None:
         received = Counter(name for name, _ in headers)
         # A header sent twice could be signed with one value and read with the other.
-        if MUST_BE_SIGNED - set(names) or any(received[name] != 1 for name in names):
-            raise _invalid("SignedHeaders must name each signed header once, with host, x-amz-date and x-amz-target.")
+        if self._must_be_signed - set(names) or any(received[name] != 1 for name in names):
+            required = ", ".join(sorted(self._must_be_signed))
+            raise _invalid(f"SignedHeaders must name each signed header once, with {required}.")
 
     def _check_time(self, timestamp: str) -> None:
         try:

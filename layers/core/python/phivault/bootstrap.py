@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from phivault.access.decide import Decider
     from phivault.adapters.dynamodb_audit_index import DynamoDbAuditIndex
     from phivault.adapters.dynamodb_sessions import DynamoSessions
+    from phivault.adapters.kms_signer import KmsSigner
+    from phivault.adapters.lambda_witness import LambdaWitness
     from phivault.adapters.postgres import PostgresStore
+    from phivault.audit.log.note import VerifierKey
+    from phivault.audit.witness import WitnessStand
     from phivault.identity.service import Identity
     from phivault.identity.session import Sessions
     from phivault.records.service import Records
@@ -167,3 +171,54 @@ def records() -> Records:
         now=_utc,
         new_id=lambda: str(uuid4()),  # random: the time in a version 7 would date a de-identified record
     )
+
+
+@cache
+def log_signer() -> KmsSigner:
+    from phivault.adapters.kms_signer import KmsSigner
+
+    return KmsSigner(settings().log_key_arn)
+
+
+@cache
+def log_key() -> VerifierKey:
+    """The log's verifier key: the pinned one, or without it what KMS says of the log's key."""
+    from phivault.audit.log.note import ED25519, VerifierKey
+
+    if settings().log_vkey:
+        return VerifierKey.parse(settings().log_vkey)
+    return VerifierKey(settings().log_origin, ED25519, log_signer().public_key)
+
+
+@cache
+def witness_key() -> VerifierKey:
+    """The witness's verifier key, found in the same way."""
+    from phivault.adapters.kms_signer import KmsSigner
+    from phivault.audit.log.note import COSIGNATURE, VerifierKey
+
+    if settings().witness_vkey:
+        return VerifierKey.parse(settings().witness_vkey)
+    return VerifierKey(settings().witness_name, COSIGNATURE, KmsSigner(settings().witness_key_arn).public_key)
+
+
+@cache
+def witness() -> LambdaWitness:
+    """The witness as the log asks it."""
+    from phivault.adapters.lambda_witness import LambdaWitness
+
+    return LambdaWitness(settings().witness_function)
+
+
+@cache
+def witness_stand() -> WitnessStand:
+    """The witness itself."""
+    from phivault.adapters.kms_signer import KmsSigner
+    from phivault.adapters.s3_witness import S3Sightings
+    from phivault.audit.witness import WitnessStand
+
+    sightings = S3Sightings(
+        settings().witness_bucket,
+        lock_mode=settings().audit_lock_mode,
+        retention_days=settings().audit_retention_days,
+    )
+    return WitnessStand(sightings, KmsSigner(settings().witness_key_arn), settings().witness_name, [log_key()])

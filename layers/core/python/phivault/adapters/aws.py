@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
@@ -40,6 +41,8 @@ def client(
 ) -> DynamoDBStreamsClient: ...
 @overload
 def client(service: Literal["kms"], *, read_timeout: float = ..., attempts: int = ...) -> KMSClient: ...
+@overload
+def client(service: Literal["lambda"], *, read_timeout: float = ..., attempts: int = ...) -> LambdaClient: ...
 @overload
 def client(service: Literal["s3"], *, read_timeout: float = ..., attempts: int = ...) -> S3Client: ...
 @overload

@@ -1,0 +1,17 @@
+"""The witness: C2SP tlog-witness, its add-checkpoint call. ``{"body": <the request's text>}`` is answered with
+``{"status", "body"}``. With its own key, role and bucket, and best in another account than the log's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from phivault import bootstrap, logs
+from phivault.audit.witness import answer
+
+logs.configure("witness")
+
+
+def handler(event: object, context: object) -> dict[str, Any]:  # noqa: ARG001  (Lambda's signature)
+    body = event.get("body") if isinstance(event, dict) else None
+    return asdict(answer(bootstrap.witness_stand(), body))
