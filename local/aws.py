@@ -1,8 +1,8 @@
-"""AWS endpoints on this machine: KMS, S3, DynamoDB with streams, SNS, EventBridge and Secrets Manager.
+"""AWS endpoints on this machine: KMS, S3, DynamoDB with streams, SNS, EventBridge, Secrets Manager, CloudWatch Logs.
 
 ``python -m local.aws [port [s3_port]]`` serves them on 127.0.0.1 with state in memory. Its first line is JSON
-with what ``LocalAws`` needs; then ``stop-s3`` and ``start-s3`` on its input are answered with ``ok`` each. It
-ends with its input or its parent.
+with what ``LocalAws`` needs; then ``stop-s3``, ``start-s3`` and ``trail ["bucket", "folder"]`` on its input are
+answered with ``ok`` each. It ends with its input or its parent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import secrets
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Self, cast
 
 from local import surroundings
@@ -68,6 +70,10 @@ class LocalAws:
         """S3 answers again, on the same port."""
         self._command("start-s3")
 
+    def start_trail(self, bucket: str, folder: Path) -> None:
+        """Deliver CloudTrail's files of KMS to the bucket and the folder, from the first call on."""
+        self._command("trail " + json.dumps([bucket, str(folder)]))
+
     def stop(self) -> None:
         cast("IO[str]", self.process.stdin).close()
         try:
@@ -91,7 +97,7 @@ def main() -> None:
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"  # before moto is imported: no web page may read from here
     from local.aws_server import S3, SERVICES, Gate, Listener, Moto
 
-    moto, key = Moto(), "LKIA" + secrets.token_hex(8).upper()
+    moto, key = Moto(REGION), "LKIA" + secrets.token_hex(8).upper()
     port, s3_port = (int(argument) for argument in (*sys.argv[1:], "0", "0")[:2])
     s3 = Listener(Gate(moto, key, S3), s3_port)
     everything = Listener(Gate(moto, key, SERVICES | S3, lambda: frozenset() if s3.running else S3), port)
@@ -104,12 +110,18 @@ def main() -> None:
         "secret_access_key": secrets.token_urlsafe(30),
     }
     _say(json.dumps(ready))
-    commands = {"stop-s3": s3.stop, "start-s3": s3.start}
+    commands: dict[str, Callable[..., None]] = {
+        "stop-s3": s3.stop,
+        "start-s3": s3.start,
+        "trail": moto.trail.start,
+    }
     for line in sys.stdin:
-        command = commands.get(line.strip())
+        name, _, arguments = line.strip().partition(" ")
+        command = commands.get(name)
         if command is not None:
-            command()
+            command(*json.loads(arguments or "[]"))
         _say("ok" if command is not None else "unknown command")
+    moto.trail.deliver()
 
 
 def _say(line: str) -> None:

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from functions.table import Function
+from local.gateway.access_log import Entry, answered
 from local.gateway.authorizer import Authorizer
 from local.gateway.event import proxy_event, raw_path
 from local.gateway.routes import Match, Routes
@@ -51,10 +52,11 @@ class Gateway:
         hosts: frozenset[str],
         origins: tuple[str, ...],
         throttles: Mapping[str, Throttle],
+        write: Callable[[Entry], None] = lambda _: None,
     ) -> None:
         self._routes = Routes(table)
         self._authorizer, self._invoke = authorizer, invoke
-        self._hosts, self._origins, self._throttles = hosts, origins, throttles
+        self._hosts, self._origins, self._throttles, self._write = hosts, origins, throttles, write
 
     def trusts(self, request: Request) -> bool:
         """Whether a request names this host and, where it comes from a web page, from a page of ours."""
@@ -62,29 +64,32 @@ class Gateway:
         return request.headers.get("host", "") in self._hosts and (origin is None or origin in self._origins[:2])
 
     async def __call__(self, request: Request) -> Response:
-        request_id, started = uuid7(), time.perf_counter()
-        path, resource = raw_path(request), "-"
+        request_id, at, started = uuid7(), time.time(), time.perf_counter()
+        path, resource, own = raw_path(request), "-", ""
         try:
             match = self._admit(request, path)
             if isinstance(match, Response):
-                return self._with_cors(request, match)
-            resource = match.route.path
-            response = await self._forward(request, match, request_id)
+                response = self._with_cors(request, match)
+            else:
+                resource = match.route.path
+                response = await self._forward(request, match, request_id)
         except PhivaultError as error:
-            response = self._with_cors(request, refusal(error, path, request_id))
+            response, own = self._with_cors(request, refusal(error, path, request_id)), answered(error)
         except Exception as error:  # whatever it is, the caller gets an id that the log has
             log.error("gateway failed", exc_info=error, extra={"request_id": request_id})
-            response = self._with_cors(request, refusal(PhivaultError(), path, request_id))
-        access.info(
-            "request",
-            extra={
-                "request_id": request_id,
-                "method": request.method if request.method in METHODS else "-",  # any word can stand there
-                "resource": resource,
-                "status": response.status_code,
-                "milliseconds": round((time.perf_counter() - started) * 1000),
-            },
+            response, own = self._with_cors(request, refusal(PhivaultError(), path, request_id)), "DEFAULT_5XX"
+        entry = Entry(
+            request_id=request_id,
+            at=at,
+            method=request.method if request.method in METHODS else "-",  # any word can stand there
+            route=resource,
+            status=response.status_code,
+            milliseconds=round((time.perf_counter() - started) * 1000),
+            octets=len(response.body),
+            answered=own,
         )
+        access.info("request", extra=_logged(entry))
+        self._write(entry)
         return response
 
     def _admit(self, request: Request, path: str) -> Match | Response:
@@ -126,6 +131,16 @@ class Gateway:
             response.headers["Access-Control-Max-Age"] = "600"
         response.headers.update(web.HEADERS)
         return response
+
+
+def _logged(entry: Entry) -> dict[str, str | int]:
+    return {
+        "request_id": entry.request_id,
+        "method": entry.method,
+        "resource": entry.route,
+        "status": entry.status,
+        "milliseconds": entry.milliseconds,
+    }
 
 
 async def _payload(request: Request) -> bytes:
