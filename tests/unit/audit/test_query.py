@@ -3,48 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from phivault.audit.canonical import EventLine, Genesis, Link, encode
+from phivault.audit.canonical import Genesis, encode
 from phivault.audit.event import Action, AuditEvent, RiskLevel
-from phivault.audit.query import ALERTED, MAX_READS, By, Page, Partition, period_of, search
+from phivault.audit.query import MAX_READS, Page, Partition, search
 from phivault.audit.store import RecordedEvent
 from phivault.errors import IntegrityError, InvalidInput
 from tests.support.audit import an_event
+from tests.support.audit_lines import a_line
+from tests.support.event_rows import MemoryRows
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
-
-
-class MemoryRows:
-    """EventRows over a list, partitioned as the port says."""
-
-    def __init__(self, events: Sequence[AuditEvent]) -> None:
-        self.rows = {f"{event.timestamp}#{event.id}": event for event in events}
-        self.reads = 0
-
-    def newest(self, partition: Partition, *, lowest: str, below: str, limit: int) -> list[RecordedEvent]:
-        self.reads += 1
-        places = sorted((place for place in self.rows if lowest <= place < below), reverse=True)
-        held = [self.rows[place] for place in places if self.holds(partition, self.rows[place])]
-        return [RecordedEvent(line_of(event), "object", 1) for event in held[:limit]]
-
-    def holds(self, partition: Partition, event: AuditEvent) -> bool:
-        member = {
-            By.DAY: True,
-            By.PATIENT: event.patient == partition.value,
-            By.USER: event.user_id == partition.value,
-            By.ALERT: event.risk in ALERTED,
-        }[partition.by]
-        return (
-            member and event.tenant == partition.tenant and period_of(partition.by, event.timestamp) == partition.period
-        )
-
-
-def line_of(event: AuditEvent) -> bytes:
-    return encode(EventLine(event, Link(writer="0" * 32, sequence=1, prev="0" * 64)))
 
 
 def at(hours_ago: float) -> str:
@@ -177,7 +149,7 @@ def test_a_row_that_is_no_canonical_event_is_never_shown():
 
     rows = Tampered([])
     for line in (
-        line_of(an_event()).replace(b'"success":true', b'"success": false'),
+        encode(a_line()).replace(b'"success":true', b'"success": false'),
         encode(Genesis(writer="0" * 32, timestamp=at(0))),
     ):
         rows.line = line

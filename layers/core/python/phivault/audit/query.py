@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -62,6 +62,11 @@ class Found:
     object_key: str
     position: int
 
+    @property
+    def place(self) -> str:
+        """Where the index has it within a partition."""
+        return f"{self.entry.event.timestamp}#{self.entry.event.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -79,6 +84,7 @@ class _Filter:
     user: str | None
     action: Action | None
     risk: RiskLevel | None
+    also: Callable[[EventLine], bool]
 
     def admits(self, entry: EventLine) -> bool:
         event = entry.event
@@ -88,6 +94,7 @@ class _Filter:
             and self.user in (None, event.user_id)
             and self.action in (None, event.action)
             and self.risk in (None, event.risk)
+            and self.also(entry)
         )
 
 
@@ -103,13 +110,14 @@ def search(
     until: str | None = None,
     cursor: str | None = None,
     limit: int = 50,
+    also: Callable[[EventLine], bool] = lambda _: True,
     now: datetime | None = None,
 ) -> Page:
     """Events of ``tenant`` that match every filter given, newest first, at most ``limit`` (1 to 200).
 
     ``since`` (inclusive) and ``until`` (exclusive) are RFC 3339 with an offset. Without ``since`` a search by
-    patient covers everything, one by user or risk a year before ``until``, any other 31 days. Raises
-    InvalidInput naming the parameter, Unavailable.
+    patient covers everything, one by user or risk a year before ``until``, any other 31 days. ``also`` is a condition
+    of the caller's own. Raises InvalidInput naming the parameter, Unavailable.
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(f"limit is not within 1 and {MAX_LIMIT}")
@@ -119,36 +127,38 @@ def search(
         _token("user", user),
         _member(Action, "action", action),
         _member(RiskLevel, "risk", risk),
+        also,
     )
     end = _time("until", until) if until is not None else (now or datetime.now(UTC)) + _SKEW
     start = _time("since", since) if since is not None else max(end - _span(wanted), _EARLIEST)
-    below = _place(end) if cursor is None else min(_place(end), _uncursor(cursor))
-    return _walk(index, wanted, lowest=_place(start), below=below, limit=limit)
+    below = place(end) if cursor is None else min(place(end), _uncursor(cursor))
+    return _walk(index, wanted, lowest=place(start), below=below, limit=limit)
 
 
 def _walk(index: EventRows, wanted: _Filter, *, lowest: str, below: str, limit: int) -> Page:
     # ``below`` falls with every row and every partition done, so that a cursor always makes headway.
-    found: list[Found] = []
+    matches: list[Found] = []
     reads = 0
     for partition, beginning in _partitions(wanted, lowest, below):
         more = True
         while more:
             if reads == MAX_READS:
-                return Page(tuple(found), _cursor(below))
+                return Page(tuple(matches), _cursor(below))
             rows = index.newest(partition, lowest=lowest, below=below, limit=_BATCH)
             reads += 1
             for row in rows:
-                match = _found(row)
-                below = f"{match.entry.event.timestamp}#{match.entry.event.id}"
-                found += [match] if wanted.admits(match.entry) else []
-                if len(found) == limit:
-                    return Page(tuple(found), _cursor(below))
+                match = found(row)
+                below = match.place
+                matches += [match] if wanted.admits(match.entry) else []
+                if len(matches) == limit:
+                    return Page(tuple(matches), _cursor(below))
             more = len(rows) == _BATCH
         below = min(below, beginning)
-    return Page(tuple(found), None)
+    return Page(tuple(matches), None)
 
 
-def _found(row: RecordedEvent) -> Found:
+def found(row: RecordedEvent) -> Found:
+    """What a row of the index says. Raises IntegrityError for a line that is no event's."""
     entry = parse(row.line)
     if not isinstance(entry, EventLine):
         raise IntegrityError("The audit index holds a line that is no event")
@@ -191,7 +201,8 @@ def _time(name: str, text: str) -> datetime:
     raise InvalidInput(f"{name} is not an RFC 3339 time with an offset")
 
 
-def _place(at: datetime) -> str:
+def place(at: datetime) -> str:
+    """Before every event of this millisecond, in a partition."""
     return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z#"
 
 
