@@ -21,19 +21,6 @@ def test_every_hash_of_the_tree_has_one_tile(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "path"),
-    [
-        ((0, 0), "tile/0/000"),
-        ((0, 1_234, 5), "tile/0/x001/234.p/5"),
-        ((2, 1_234_067), "tile/2/x001/x234/067"),
-        ((1, 3, 255), "tile/1/003.p/255"),
-    ],
-)
-def test_tiles_are_named_as_c2sp_names_them(place: tuple[int, ...], path: str) -> None:
-    assert layout.tile_path(*place) == path
-
-
-@pytest.mark.parametrize(
     "path",
     [
         "",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from phivault.audit.log.tiles import tiles_of
 from phivault.errors import IntegrityError
 
 SEGMENT: Final = 1 << 16
@@ -24,7 +25,6 @@ UNLISTED: Final = frozenset({MANIFEST, SIGNATURE})
 MAX_SIZE: Final = 10**12 - 1
 """The largest tree: a leaf's index has at most 12 digits in a name."""
 
-_TILE_WIDTH: Final = 256
 _PATH: Final = re.compile(
     r"""
       README\.md | manifest\.(json|sig) | checkpoint
@@ -65,21 +65,6 @@ def checkpoint_path(hour: str) -> str:
     return f"checkpoints/{hour}"
 
 
-def tile_path(level: int, index: int, width: int = _TILE_WIDTH) -> str:
-    """A hash tile, as C2SP tlog-tiles names it: ``tile/0/x001/234``, with ``.p/<width>`` when it isn't full."""
-    parts = [f"{index % 1000:03d}"]
-    while index := index // 1000:
-        parts.insert(0, f"x{index % 1000:03d}")
-    return f"tile/{level}/{'/'.join(parts)}" + (f".p/{width}" if width < _TILE_WIDTH else "")
-
-
 def tile_paths(size: int) -> Iterator[str]:
     """Every hash tile of the tree of ``size`` leaves, level by level, with the partial one at each right edge."""
-    level, hashes = 0, size
-    while hashes:
-        full, rest = divmod(hashes, _TILE_WIDTH)
-        for index in range(full):
-            yield tile_path(level, index)
-        if rest:
-            yield tile_path(level, full, rest)
-        level, hashes = level + 1, full
+    return (tile.path for tile in tiles_of(size))
