@@ -38,6 +38,8 @@ class Resources:
     witness_key_arn: str
     log_vkey: str
     witness_vkey: str
+    trail_bucket: str
+    gateway_log_group: str
 
     def environment(self) -> dict[str, str]:
         """As variables for ``phivault.settings``."""
@@ -71,7 +73,16 @@ def create_resources(
         witness_key_arn=(witness_key := create_signing_key(f"{prefix} witness")),
         log_vkey=log_vkey(origin, KmsSigner(log_key).public_key),
         witness_vkey=witness_vkey(witness, KmsSigner(witness_key).public_key),
+        trail_bucket=create_audit_bucket(
+            f"{prefix}-trail", lock_mode=lock_mode, retention_days=retention_days, policy=head_policy
+        ),
+        gateway_log_group=create_log_group(f"/{prefix}/api"),
     )
+
+
+def create_log_group(name: str) -> str:
+    client("logs").create_log_group(logGroupName=name)
+    return name
 
 
 def create_signing_key(description: str) -> str:

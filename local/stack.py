@@ -24,11 +24,13 @@ from functions.table import TABLE, Function
 from local import invoke
 from local.aws import LocalAws
 from local.aws_resources import create_resources
+from local.aws_trail import role_arn
 from local.cognito.app import create as create_cognito
 from local.cognito.pool import Pool as UserPool
 from local.cognito.signatures import Signatures
 from local.confine import CONFINED_TO
 from local.demo.lab import Lab
+from local.gateway.access_log import AccessLog
 from local.gateway.app import Gateway
 from local.gateway.authorizer import Authorizer
 from local.gateway.site import site
@@ -87,6 +89,7 @@ class Stack:
         self._ends.callback(self.aws.stop)
         os.environ.update(self.aws.environment())
         self.resources = create_resources()
+        self._start_evidence()
         say("migrating the database")
         self._migrate()
         say("starting Cognito")
@@ -99,6 +102,16 @@ class Stack:
         self._start_alerts()
         self._await_health()
         self._start_schedules()
+
+    def _start_evidence(self) -> None:
+        """What AWS would write beside us, for ``phivault audit reconcile``."""
+        folder = self.workspace.folder / "evidence"
+        folder.mkdir()
+        (folder / "roles.json").write_text(json.dumps(function_roles(), indent=1) + "\n")
+        self.aws.start_trail(self.resources.trail_bucket, folder / "cloudtrail")
+        self.access_log = AccessLog(folder / "gateway" / "access.ndjson", self.resources.gateway_log_group)
+        self.access_log.start()
+        self._ends.callback(self.access_log.stop)
 
     def _log_to_file(self) -> None:
         handler = logging.FileHandler(self.workspace.logs / "gateway.log")
@@ -173,6 +186,7 @@ class Stack:
                 "client_id": self.user_pool.client_id,
                 "token_issuer": self.user_pool.issuer,
                 "cors_origins": json.dumps(self.origins),
+                "function_roles": json.dumps(function_roles()),
                 "witness_function": "witness",
                 "sealer_function": "sealer",
                 "exporter_function": "exporter",
@@ -187,7 +201,7 @@ class Stack:
             | {"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": self.user_pool.endpoint}
             | {"AWS_ENDPOINT_URL_LAMBDA": self.lambda_url}
             | {name: value for name, value in offered.items() if name in own}
-            | {CONFINED_TO: json.dumps(confined_to)}
+            | {CONFINED_TO: json.dumps(confined_to), "AWS_SDK_UA_APP_ID": function.name}
         )
 
     @property
@@ -203,6 +217,7 @@ class Stack:
             hosts=frozenset({f"127.0.0.1:{self.port}", f"localhost:{self.port}"}),
             origins=tuple(self.origins),
             throttles={"*": Throttle(rate=100, burst=200), "auth": Throttle(rate=10, burst=40)},
+            write=self.access_log.add,
         )
         self.sns_path = f"/_local/sns/{secrets.token_urlsafe(16)}"
         server = Server(site(gateway, self), self._listener).start()
@@ -241,6 +256,15 @@ class Stack:
     def stop(self) -> None:
         self._ends.close()
         self._listener.close()
+
+
+def function_roles() -> dict[str, str]:
+    """Functions that may open keys, by the ARN of the role that they have in the trail."""
+    return {
+        role_arn(function.name): function.name
+        for function in LOCAL
+        if any("kms:Decrypt" in grant.actions for grant in function.grants)
+    }
 
 
 @dataclass(slots=True)

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     exporter_function: str = ""
     trail_bucket: str = ""
     gateway_log_group: str = ""
+    function_roles: dict[str, str] = Field(default_factory=dict)
     access_state_table: str = ""
     subject_keys_table: str = ""
     subject_key_arn: str = ""
