@@ -12,7 +12,7 @@ from botocore.auth import SigV4QueryAuth
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from functions.table import TABLE, Function
+from functions.table import TABLE, Function, Grant
 from local.confine import NotGranted, confine, confine_tokens
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/subject"
@@ -24,8 +24,13 @@ ENVIRONMENT = {
     "PHIVAULT_SUBJECT_KEY_ARN": KEY,
     "PHIVAULT_USER_POOL_ID": "us-east-1_pool",
     "PHIVAULT_ALERT_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:alerts",
+    "PHIVAULT_WITNESS_BUCKET": "sightings",
+    "PHIVAULT_WITNESS_KEY_ARN": KEY + "-witness",
+    "PHIVAULT_LOG_KEY_ARN": KEY + "-log",
+    "PHIVAULT_WITNESS_FUNCTION": "witness",
 }
 ITEM = {"pk": {"S": "x"}}
+SIGN = {"Message": b"x", "SigningAlgorithm": "ED25519_SHA_512"}
 type Clients = Callable[[str], Any]
 
 
@@ -102,6 +107,9 @@ GRANTED = [
     ("health", "s3", "head_bucket", {"Bucket": "audit"}),
     ("alerts", "sns", "publish", {"TopicArn": ENVIRONMENT["PHIVAULT_ALERT_TOPIC_ARN"], "Message": "m"}),
     ("pre_token", "cognito-idp", "admin_get_user", {"UserPoolId": "us-east-1_pool", "Username": "u"}),
+    ("witness", "s3", "list_object_versions", {"Bucket": "sightings"}),
+    ("witness", "kms", "sign", {"KeyId": KEY + "-witness", **SIGN}),
+    ("witness", "kms", "get_public_key", {"KeyId": KEY + "-log"}),
 ]
 
 
@@ -136,6 +144,8 @@ ELSEWHERE = [
     ("audit", "dynamodb", "query", {"TableName": "state", "IndexName": "index"}),
     ("alerts", "sns", "publish", {"TopicArn": "arn:aws:sns:us-east-1:000000000000:other", "Message": "m"}),
     ("alerts", "sns", "publish", {"PhoneNumber": "+12025550100", "Message": "m"}),
+    ("witness", "kms", "sign", {"KeyId": KEY + "-log", **SIGN}),
+    ("witness", "s3", "get_object", {"Bucket": "audit", "Key": "k"}),
 ]
 
 
@@ -146,6 +156,23 @@ def test_a_granted_action_counts_on_its_own_resource_alone(
     with pytest.raises(NotGranted) as refused:
         getattr(confined(name)(service), operation)(**parameters)
     assert "loot" not in str(refused.value)
+
+
+def test_a_function_calls_the_function_that_its_row_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(botocore, "_INITIALIZERS", [])
+    row = Function("sealer", "", (Grant("witness_function", ("lambda:InvokeFunction",)),))
+    confine(row, ENVIRONMENT)
+    config = botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=1)
+    make: Any = boto3.Session("id", "secret", region_name="us-east-1").client
+    lambda_ = make("lambda", endpoint_url="http://127.0.0.1:9", config=config)
+    for kind in ("RequestResponse", "Event"):
+        with pytest.raises(EndpointConnectionError):
+            lambda_.invoke(FunctionName="witness", InvocationType=kind)
+        for other in ("records", "witness2", "arn:aws:lambda:us-east-1:000000000000:function:witness"):
+            with pytest.raises(NotGranted):
+                lambda_.invoke(FunctionName=other, InvocationType=kind)
+    with pytest.raises(NotGranted):
+        lambda_.update_function_code(FunctionName="witness", ZipFile=b"x")
 
 
 def test_a_retention_of_ones_own_needs_its_own_grant(

@@ -80,3 +80,12 @@ def test_a_function_that_can_t_start_says_so_each_time(tmp_path: Path) -> None:
     with pytest.raises(WorkerDied):
         Worker("pages", base_environment(), log).wait_ready()  # its settings are missing
     assert "profile" in log.read_text()
+
+
+def test_a_stopped_pool_starts_nothing_more(tmp_path: Path) -> None:
+    pool = Pool("pages", ENVIRONMENT, tmp_path / "pages.log", 1, 10).wait_ready()
+    pool.stop()
+    before = pool.pids
+    with pytest.raises(WorkerDied):
+        status(pool)
+    assert pool.pids == before
