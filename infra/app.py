@@ -12,6 +12,7 @@ from infra.application import Application, Stores
 from infra.audit_log import AuditLog
 from infra.code import Sources
 from infra.database import Database
+from infra.evidence import Evidence
 from infra.identity import Identity
 from infra.keys import Keys
 from infra.network import Network
@@ -36,13 +37,15 @@ def build(
 def stacks(app: App, settings: Deployment, sources: Sources) -> Application:
     keys = Keys(app, settings)
     network = Network(app, settings, keys.data)
+    audit_log = AuditLog(app, settings, keys.data)
     stores = Stores(
         keys=keys,
         network=network,
-        identity=Identity(app, settings, keys.data, sources),
+        identity=Identity(app, settings, keys.data, audit_log, sources),
         database=Database(app, settings, network, keys.data),
-        audit_log=AuditLog(app, settings, keys.data),
+        audit_log=audit_log,
+        evidence=Evidence(app, settings, audit_log.access_logs),
         state=State(app, settings, keys.data),
     )
-    WitnessStand(app, settings)
+    WitnessStand(app, settings, keys, sources)
     return Application(app, settings, stores, sources)

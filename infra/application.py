@@ -16,11 +16,12 @@ from constructs import Construct
 
 from functions.table import TABLE, Function
 from infra.api import STAGE, Api
-from infra.audit_log import AuditLog
+from infra.audit_log import AUDIT_ARN, HEAD_ARN, AuditLog
 from infra.code import Sources
 from infra.database import Database
 from infra.dead_letters import dead_letters
-from infra.events import alerts_from
+from infra.events import alerts_from, invoked_every
+from infra.evidence import EXPORTS_ARN, TRAIL_ARN, Evidence
 from infra.function import Given, TableFunction
 from infra.function import Place as Around
 from infra.grants import Resources
@@ -32,6 +33,7 @@ from infra.place import Place
 from infra.release import Releases
 from infra.settings import Deployment
 from infra.state import State
+from infra.witness import NAME as WITNESS
 from phivault.adapters import dynamodb_audit_index
 
 MIGRATE = "cloudformation"
@@ -46,6 +48,7 @@ class Stores:
     identity: Identity
     database: Database
     audit_log: AuditLog
+    evidence: Evidence
     state: State
 
 
@@ -63,8 +66,10 @@ class Application(Place):
         self.functions = {
             row.name: self._function(row, given)
             for row in TABLE
-            if row.trigger not in (MIGRATE, "cognito:pre-token-generation-v2")
+            if row.trigger not in (MIGRATE, "cognito:pre-token-generation-v2") and row.name != WITNESS
         }
+        for function in self.functions.values():
+            invoked_every(function)
         alerts_from(self.functions["alerts"], stores.audit_log.index.attr_stream_arn, self._around.dead_letters)
         releases = Releases(self, settings, self.alerts)
         for function in self.functions.values():
@@ -117,6 +122,18 @@ class Application(Place):
             "audit_lock_mode": settings.lock_mode,
             "audit_retention_days": str(settings.audit_retention_days),
             "audit_deadline_seconds": "3.0",
+            "audit_head_bucket": stores.audit_log.head.ref,
+            "audit_exports_bucket": stores.evidence.exports.ref,
+            "export_retention_days": str(settings.export_retention_days),
+            "log_origin": settings.log_origin,
+            "log_key_arn": stores.keys.log.attr_arn,
+            "witness_function": settings.function_arn(WITNESS, settings.witness),
+            "witness_name": settings.witness_name,
+            "witness_account": settings.witness,
+            "sealer_function": settings.function_arn("sealer"),
+            "exporter_function": settings.function_arn("exporter"),
+            "trail_bucket": stores.evidence.trail.ref,
+            "gateway_log_group": f"/{settings.prefix}/api",
             "subject_key_arn": stores.keys.subjects.key_arn,
             "subject_keys_table": stores.state.subject_keys.ref,
             "subject_key_cache_seconds": "300",
@@ -129,12 +146,36 @@ class Application(Place):
             "postgres_secret_arn": stores.database.secret_arn,
             "tenant_context_keys": context_keys,
         }
-        return Given(values, self._resources(), {"dynamodb:audit_index_table": stores.audit_log.index.attr_stream_arn})
+        streams = {"dynamodb:audit_index_table": stores.audit_log.index.attr_stream_arn}
+        return Given(values, self._resources(), streams, self._wildcards())
+
+    def _wildcards(self) -> dict[str, tuple[str, str]]:
+        """Buckets of other stacks, by the names of the exports that hold their ARNs."""
+        reason = "The objects of one bucket, whose keys are drawn at run time"
+        exported = {
+            "audit_bucket": AUDIT_ARN,
+            "audit_head_bucket": HEAD_ARN,
+            "audit_exports_bucket": EXPORTS_ARN,
+            "trail_bucket": TRAIL_ARN,
+        }
+        buckets = {setting: (f"{self.settings.prefix}-{name}/*", reason) for setting, name in exported.items()}
+        return buckets | {"gateway_log_group": (self._gateway_log_arn(), "All streams of the API's access log")}
+
+    def _gateway_log_arn(self) -> str:
+        return f"arn:{self.partition}:logs:{self.region}:{self.account}:log-group:/{self.settings.prefix}/api:*"
 
     def _resources(self) -> Resources:
         stores = self._stores
         arns = {
             "audit_bucket": stores.audit_log.audit_arn,
+            "audit_head_bucket": stores.audit_log.head_arn,
+            "audit_exports_bucket": stores.evidence.exports_arn,
+            "trail_bucket": stores.evidence.trail_arn,
+            "log_key_arn": stores.keys.log.attr_arn,
+            "witness_function": self.settings.function_arn(WITNESS, self.settings.witness),
+            "sealer_function": self.settings.function_arn("sealer"),
+            "exporter_function": self.settings.function_arn("exporter"),
+            "gateway_log_group": self._gateway_log_arn(),
             "audit_index_table": stores.audit_log.index.attr_arn,
             "subject_key_arn": stores.keys.subjects.key_arn,
             "subject_keys_table": stores.state.subject_keys.attr_arn,

@@ -17,13 +17,21 @@ from phivault.adapters import dynamodb_audit_index
 from phivault.adapters.audit_bucket import bucket_policy
 
 AUDIT_ARN = "audit-bucket-arn"
+HEAD_ARN = "audit-head-bucket-arn"
 _ACCESS_LOG_DAYS = 400
 _NOT_REPLICATED = ("HIPAA.Security-S3BucketReplicationEnabled", "NIST.800.53.R5-S3BucketReplicationEnabled")
 _NOT_KMS = ("HIPAA.Security-S3DefaultEncryptionKMS", "NIST.800.53.R5-S3DefaultEncryptionKMS")
 
 
+# What is staged or partial is superseded every minute.
+_KEEP_A_WEEK = {
+    "lifecycle_configuration": {"rules": [{"status": "Enabled", "noncurrentVersionExpiration": {"noncurrentDays": 7}}]}
+}
+
+
 class AuditLog(Place):
-    """``audit``: events, locked. ``head``: the checkpoint pointer and staging, unlocked (nothing writes it yet)."""
+    """``audit``: events, full tiles and witnessed checkpoints, locked. ``head``: the checkpoint pointer, partial tiles
+    and staging, unlocked."""
 
     def __init__(self, scope: Construct, settings: Deployment, data_key: kms.IKey) -> None:
         super().__init__(scope, "audit", settings, stateful=True)
@@ -37,8 +45,9 @@ class AuditLog(Place):
         buckets.policy(self, "AuditPolicy", self.audit, bucket_policy(self.audit.ref, self.partition))
         # An export with a name of its own, by which an acknowledged finding can be told.
         self.audit_arn = self.export_value(self.audit.attr_arn, name=f"{settings.prefix}-{AUDIT_ARN}")
-        self.head = buckets.bucket(self, "AuditHead", log_to=self.access_logs)
+        self.head = buckets.bucket(self, "AuditHead", log_to=self.access_logs, **_KEEP_A_WEEK)
         buckets.policy(self, "AuditHeadPolicy", self.head, buckets.encrypted_transport(self.head, self.partition))
+        self.head_arn = self.export_value(self.head.attr_arn, name=f"{settings.prefix}-{HEAD_ARN}")
         self.index = table(self, "AuditIndex", dynamodb_audit_index.TABLE, settings, data_key.key_arn)
         self._acknowledge()
 

@@ -1,11 +1,10 @@
-"""What invokes functions besides the API: so far the audit index's stream.
-
-Sealer and detector will bring their schedules.
-"""
+"""What invokes functions besides the API: the audit index's stream, and the clock."""
 
 from __future__ import annotations
 
 from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_sqs as sqs
@@ -31,3 +30,18 @@ def alerts_from(alerts: TableFunction, stream_arn: str, dead_letters: sqs.IQueue
         retry_attempts=TRIES,
         on_failure=sources.SqsDlq(dead_letters),
     ).node.add_dependency(alerts.policy)
+
+
+def invoked_every(function: TableFunction) -> None:
+    """A rule, where the row's trigger is ``schedule:<seconds>``. A run that failed isn't repeated: the next one does
+    what it left, and the function's alarm counts failures."""
+    kind, _, seconds = function.row.trigger.partition(":")
+    if kind != "schedule":
+        return
+    rule = events.Rule(
+        function,
+        "Schedule",
+        description=f"Invokes {function.row.name}",
+        schedule=events.Schedule.rate(Duration.seconds(int(seconds))),
+    )
+    rule.add_target(targets.LambdaFunction(function.alias, retry_attempts=0))

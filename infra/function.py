@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy
@@ -14,11 +14,9 @@ from constructs import Construct
 
 from functions.table import Function
 from infra.acknowledge import acknowledge, wildcards
-from infra.audit_log import AUDIT_ARN
 from infra.code import ARCHITECTURES, RUNTIME, Sources
 from infra.grants import (
     INTERFACES,
-    ON_OBJECTS,
     STREAMS,
     TRACES,
     WILDCARDS,
@@ -30,9 +28,7 @@ from infra.grants import (
 )
 from infra.logs import arn_of, log_group, named
 from infra.roles import managed_policy, role_for
-from infra.settings import Deployment
-
-ALIAS = "live"
+from infra.settings import ALIAS, Deployment
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +47,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the stacks made: values by setting, and the ARNs that grants are on."""
+    """What the stacks made: values by setting, and the ARNs that grants are on. ``wildcards`` are those of them that
+    end with a ``*`` or whose objects do, by setting: how cdk-nag writes them, and why no more can be named."""
 
     values: Mapping[str, str]
     resources: Resources
-    streams: Mapping[str, str]
+    streams: Mapping[str, str] = field(default_factory=dict)
+    wildcards: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 class TableFunction(Construct):
@@ -74,7 +72,7 @@ class TableFunction(Construct):
         if row.trigger != "cognito:pre-token-generation-v2":  # the pool names this function, its policy the pool
             self.function.node.add_dependency(self.policy)
         self.alias = lambda_.Alias(self, "Live", alias_name=ALIAS, version=self.function.current_version)
-        self._acknowledge(place)
+        self._acknowledge(place, given)
 
     def _function(self, place: Place, given: Given) -> lambda_.Function:
         row, settings = self.row, place.settings
@@ -82,6 +80,7 @@ class TableFunction(Construct):
         return lambda_.Function(
             self,
             "Function",
+            function_name=settings.function_name(row.name),
             description=row.purpose,
             runtime=RUNTIME,
             architecture=ARCHITECTURES[settings.architecture],
@@ -100,18 +99,15 @@ class TableFunction(Construct):
             **(inside if row.postgres else {}),
         )
 
-    def _acknowledge(self, place: Place) -> None:
+    def _acknowledge(self, place: Place, given: Given) -> None:
         reasons = [WILDCARDS[TRACES]]
         reasons += [WILDCARDS[INTERFACES]] if self.row.postgres else []
         reasons += [WILDCARDS[STREAMS]] if self.row.trigger.startswith("dynamodb:") else []
         wildcards(self.policy, "; ".join(reasons), "*")
         wildcards(self.policy, "The streams of the function's own log", f"{arn_of(self, self._log)}:log-stream:*")
-        if any(ON_OBJECTS & set(grant.actions) for grant in self.row.grants):
-            wildcards(
-                self.policy,
-                "The objects of the audit bucket, whose keys are drawn at run time",
-                f"{place.settings.prefix}-{AUDIT_ARN}/*",
-            )
+        for setting in dict.fromkeys(grant.setting for grant in self.row.grants if grant.setting in given.wildcards):
+            written, reason = given.wildcards[setting]
+            wildcards(self.policy, reason, written)
         acknowledge(
             self.function,
             "Python 3.13 is what the layers' wheels and the tests are for; a newer runtime comes with a new lock",

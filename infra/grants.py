@@ -13,7 +13,9 @@ type Statement = dict[str, Any]
 
 LOCAL_ONLY: Final = frozenset({"postgres_dsn"})
 """Settings that no function has in the cloud."""
-ON_OBJECTS: Final = frozenset({"s3:GetObject", "s3:PutObject", "s3:PutObjectRetention"})
+ON_OBJECTS: Final = frozenset(
+    f"s3:{name}" for name in ("GetObject", "PutObject", "PutObjectRetention", "PutObjectLegalHold", "DeleteObject")
+)
 ON_INDEXES: Final = frozenset({"dynamodb:Query"})
 
 LOGS: Final = ("logs:CreateLogStream", "logs:PutLogEvents")

@@ -15,6 +15,7 @@ from constructs import Construct
 from functions.table import TABLE
 from infra import waf
 from infra.acknowledge import acknowledge, wildcards
+from infra.audit_log import AUDIT_ARN, AuditLog
 from infra.code import Sources
 from infra.dead_letters import dead_letters
 from infra.function import Given, TableFunction
@@ -36,7 +37,9 @@ REQUESTS_PER_ADDRESS: Final = 5000
 class Identity(Place):
     """The pool, its client, and the trigger that it asks before it signs tokens."""
 
-    def __init__(self, scope: Construct, settings: Deployment, data_key: kms.IKey, sources: Sources) -> None:
+    def __init__(
+        self, scope: Construct, settings: Deployment, data_key: kms.IKey, log: AuditLog, sources: Sources
+    ) -> None:
         super().__init__(scope, "identity", settings, stateful=True)
         self._data_key = data_key
         row = next(row for row in TABLE if row.trigger == "cognito:pre-token-generation-v2")
@@ -48,8 +51,7 @@ class Identity(Place):
             dead_letters=dead_letters(self, data_key),
         )
         self.pool = self._pool()
-        given = Given({"profile": settings.profile}, Resources({"user_pool_id": self.pool.attr_arn}), {})
-        self.trigger = TableFunction(self, row, around, given)
+        self.trigger = TableFunction(self, row, around, self._given(log))
         self._bind(self.trigger.alias)
         self.client = self._client()
         if settings.user_pool_tier == "PLUS":
@@ -57,6 +59,26 @@ class Identity(Place):
         else:
             self._accept_lesser_tier()
         self._protect()
+
+    def _given(self, log: AuditLog) -> Given:
+        """What the trigger records a refusal with."""
+        arns = {
+            "user_pool_id": self.pool.attr_arn,
+            "audit_bucket": log.audit_arn,
+            "audit_index_table": log.index.attr_arn,
+        }
+        values = {
+            "profile": self.settings.profile,
+            "audit_bucket": log.audit.ref,
+            "audit_index_table": log.index.ref,
+            "audit_lock_mode": self.settings.lock_mode,
+            "audit_retention_days": str(self.settings.audit_retention_days),
+            "audit_deadline_seconds": "3.0",
+        }
+        objects = "The objects of one bucket, whose keys are drawn at run time"
+        return Given(
+            values, Resources(arns), wildcards={"audit_bucket": (f"{self.settings.prefix}-{AUDIT_ARN}/*", objects)}
+        )
 
     @property
     def issuer(self) -> str:

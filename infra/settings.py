@@ -20,6 +20,8 @@ HIPAA_RETENTION_DAYS: Final = 2192
 DATABASE_BACKUP_DAYS: Final = 35
 """The longest that Aurora and DynamoDB both recover to. A destroyed subject key is gone when the last backup is."""
 _WAIVER_LETTERS = 20
+ALIAS: Final = "live"
+"""Of each function: what callers call, and releases move."""
 _LOG_DAYS = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 3653]
 
 
@@ -59,8 +61,17 @@ class Deployment(BaseModel):
     audit_retention_days: int = Field(
         HIPAA_RETENTION_DAYS, ge=1, le=36500, description="How long every audit record stays locked"
     )
+    export_retention_days: int = Field(
+        365, ge=1, le=36500, description="How long an export of the audit log stays locked; it can be made again"
+    )
+    auditor_account: Account | Literal[""] = Field(
+        "", description="The account whose principals may take the read-only role of the auditor; empty: this one"
+    )
     witness_account: Account | Literal[""] = Field(
         "", description="The account that holds the witness's key and bucket; empty: this one"
+    )
+    log_vkey: str = Field(
+        "", description="The log's verifier key as the witness knows it; empty: the witness asks KMS for it"
     )
     witness_waiver: str = Field(
         "", description="Why the witness may stand in the account it watches; production needs a sentence"
@@ -153,12 +164,33 @@ class Deployment(BaseModel):
     def prefix(self) -> str:
         return f"phivault-{self.profile}"
 
+    @property
+    def log_origin(self) -> str:
+        """The audit log's name, which stands in every checkpoint (C2SP tlog-checkpoint)."""
+        return f"{self.prefix}/{self.account}/{self.region}"
+
+    @property
+    def witness_name(self) -> str:
+        return f"{self.prefix}-witness/{self.witness}/{self.region}"
+
+    @property
+    def log_key_alias(self) -> str:
+        return f"alias/{self.prefix}/log"
+
+    def function_name(self, name: str) -> str:
+        return f"{self.prefix}-{name.replace('_', '-')}"
+
+    def function_arn(self, name: str, account: str = "") -> str:
+        """Of the alias that callers call. Known before the function is made, so that two stacks can name each other."""
+        return f"arn:aws:lambda:{self.region}:{account or self.account}:function:{self.function_name(name)}:{ALIAS}"
+
 
 PROFILES: Final[dict[str, dict[str, Any]]] = {
     "production": {},
     "dev": {
         "lock_mode": "GOVERNANCE",
         "audit_retention_days": 30,
+        "export_retention_days": 7,
         "user_pool_tier": "ESSENTIALS",
         "deletion_protection": False,
         "min_acu": 0.0,

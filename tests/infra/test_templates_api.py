@@ -1,0 +1,154 @@
+"""The API in the templates: TLS, routes, tokens, throttles, logs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from functions.table import TABLE
+from tests.infra.reading import Assembly, only, properties, resources, text
+
+pytestmark = pytest.mark.infra
+TLS13 = "SecurityPolicy_TLS13_1_3_2025_09"
+
+
+def test_api_speaks_tls13_alone(stacks: Assembly, production: Assembly):
+    api = only(stacks, "AWS::ApiGateway::RestApi")
+    assert (api["SecurityPolicy"], api["EndpointAccessMode"]) == (TLS13, "STRICT")
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    domain = only(production, "AWS::ApiGateway::DomainName")
+    assert (domain["SecurityPolicy"], domain["EndpointAccessMode"]) == (TLS13, "STRICT")
+
+
+def test_execute_api_is_closed_where_a_domain_is_open(production: Assembly, dev: Assembly):
+    assert only(production, "AWS::ApiGateway::RestApi")["DisableExecuteApiEndpoint"] is True
+    assert not only(dev, "AWS::ApiGateway::RestApi").get("DisableExecuteApiEndpoint")
+
+
+def methods(stacks: Assembly) -> dict[tuple[str, str], dict]:
+    """Methods by verb and path, as API Gateway will route them."""
+    parts = resources(stacks, "AWS::ApiGateway::Resource")
+    stack = next(iter(parts)).split("/")[0]
+
+    def path(reference: dict) -> str:
+        if "Fn::GetAtt" in reference:
+            return ""
+        inner = parts[f"{stack}/{reference['Ref']}"]["Properties"]
+        return f"{path(inner['ParentId'])}/{inner['PathPart']}"
+
+    return {
+        (found["HttpMethod"], path(found["ResourceId"])): found
+        for found in properties(stacks, "AWS::ApiGateway::Method")
+    }
+
+
+def test_methods_are_the_tables_routes(stacks: Assembly):
+    ours = {key for key in methods(stacks) if key[0] != "OPTIONS"}
+    assert ours == {(route.method, route.path) for row in TABLE for route in row.routes}
+
+
+def test_every_route_that_is_not_public_requires_the_scope(stacks: Assembly):
+    found = methods(stacks)
+    for row in TABLE:
+        for route in row.routes:
+            method = found[route.method, route.path]
+            if route.public:
+                assert method["AuthorizationType"] == "NONE"
+            else:
+                assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
+                assert method["AuthorizationScopes"] == ["phivault/api"]
+                assert "AuthorizerId" in method
+
+
+def test_each_route_calls_its_own_functions_alias(stacks: Assembly):
+    aliases = resources(stacks, "AWS::Lambda::Alias")
+    assert {alias["Properties"]["Name"] for alias in aliases.values()} == {"live"}
+    found = methods(stacks)
+    for row in TABLE:
+        for route in row.routes:
+            uri = text(found[route.method, route.path]["Integration"]["Uri"])
+            (called,) = (name for name in aliases if f'"{name.split("/")[1]}"' in uri)
+            version = aliases[called]["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]
+            assert version.lower().startswith(row.name.replace("_", ""))
+
+
+def test_bodies_with_a_model_are_validated_at_the_gateway(stacks: Assembly):
+    found = methods(stacks)
+    modelled = {key for key, method in found.items() if method.get("RequestModels")}
+    assert modelled == {("POST", f"/v1/auth/{name}") for name in ("sign-in", "challenge", "mfa/totp", "refresh")}
+    assert all("RequestValidatorId" in found[key] for key in modelled)
+    (validator,) = properties(stacks, "AWS::ApiGateway::RequestValidator")
+    assert validator["ValidateRequestBody"] is True
+    for model in properties(stacks, "AWS::ApiGateway::Model"):
+        assert model["Schema"]["additionalProperties"] is False
+
+
+def test_preflight_names_the_allowed_origins(production: Assembly, dev: Assembly):
+    preflights = [method for (verb, _), method in methods(production).items() if verb == "OPTIONS"]
+    assert preflights
+    for method in preflights:
+        said = json.dumps(method["Integration"])
+        assert "https://app.clinic.example" in said
+        assert "https://portal.clinic.example" in said
+        assert "'*'" not in said
+    assert not [verb for verb, _ in methods(dev) if verb == "OPTIONS"]
+
+
+def test_the_gateways_own_answers_are_problems_without_the_request(stacks: Assembly):
+    answers = properties(stacks, "AWS::ApiGateway::GatewayResponse")
+    assert {"UNAUTHORIZED", "ACCESS_DENIED", "THROTTLED", "BAD_REQUEST_BODY", "DEFAULT_5XX"} <= {
+        answer["ResponseType"] for answer in answers
+    }
+    for answer in answers:
+        assert answer["ResponseParameters"]["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+        template = answer["ResponseTemplates"]["application/json"]
+        problem = json.loads(template)
+        assert str(problem["status"]) == answer["StatusCode"]
+        assert set(re.findall(r"\$\S+?\.[\w.]+", template)) <= {"$context.requestId"}
+
+
+def test_access_logs_hold_no_place_and_no_person(stacks: Assembly):
+    stage = only(stacks, "AWS::ApiGateway::Stage")
+    logged = json.loads(stage["AccessLogSetting"]["Format"])
+    assert "$context.tlsVersion" in logged.values()
+    assert "$context.requestId" in logged.values()
+    for place in (
+        "$context.path",
+        "$context.identity",
+        "authorizer",
+        "querystring",
+        "header",
+        "$context.error.message",
+    ):
+        assert not [value for value in logged.values() if place in value]
+    assert stage["TracingEnabled"] is True
+    for setting in stage["MethodSettings"]:
+        assert setting["DataTraceEnabled"] is False
+        assert not setting.get("CachingEnabled")
+        assert setting["LoggingLevel"] == "ERROR"
+
+
+def test_requests_are_throttled_and_sign_ins_more(stacks: Assembly):
+    limits = {setting["ResourcePath"]: setting for setting in only(stacks, "AWS::ApiGateway::Stage")["MethodSettings"]}
+    assert limits["/*"]["ThrottlingRateLimit"] == 100
+    assert limits["/~1v1~1auth~1sign-in"]["ThrottlingRateLimit"] < 100
+    assert only(stacks, "AWS::ApiGateway::UsagePlan")["Throttle"] == {"BurstLimit": 200, "RateLimit": 100}
+
+
+def test_firewalls_stand_before_api_and_pool(stacks: Assembly):
+    targets = text([one["ResourceArn"] for one in properties(stacks, "AWS::WAFv2::WebACLAssociation")])
+    assert "restapis" in targets
+    assert "Pool" in targets
+    for acl in properties(stacks, "AWS::WAFv2::WebACL"):
+        kinds = [next(iter(rule["Statement"])) for rule in acl["Rules"]]
+        assert "RateBasedStatement" in kinds
+        assert "ManagedRuleGroupStatement" in kinds
+        assert not [rule for rule in acl["Rules"] if rule["VisibilityConfig"]["SampledRequestsEnabled"]]
+
+
+def test_firewall_logs_leave_out_paths_queries_and_tokens(stacks: Assembly):
+    for logging in properties(stacks, "AWS::WAFv2::LoggingConfiguration"):
+        left_out = text(logging["RedactedFields"]).lower()
+        assert all(field in left_out for field in ("uripath", "querystring", "authorization", "cookie"))

@@ -1,0 +1,81 @@
+"""The functions' roles in the templates: their rows and nothing more."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from functions.table import TABLE
+from infra.grants import ON_OBJECTS, PLATFORM
+from tests.infra.reading import Assembly, functions, listed, properties, resources, text
+
+pytestmark = pytest.mark.infra
+
+
+def statements_of(stacks: Assembly, function: str) -> list[dict]:
+    """All statements of all policies on the function's role."""
+    found = functions(stacks)[function]
+    role = found["Role"]["Fn::GetAtt"][0]
+    stack = next(
+        name.split("/")[0]
+        for name, one in resources(stacks, "AWS::Lambda::Function").items()
+        if one["Properties"] is found
+    )
+    assert "Policies" not in stacks[stack]["Resources"][role]["Properties"]
+    assert "ManagedPolicyArns" not in stacks[stack]["Resources"][role]["Properties"]
+    inline = [p for p in properties(stacks, "AWS::IAM::Policy") if f'"{role}"' in text(p.get("Roles"))]
+    assert not inline
+    return [
+        statement
+        for policy in properties({stack: stacks[stack]}, "AWS::IAM::ManagedPolicy")
+        if {"Ref": role} in policy.get("Roles", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_role_is_its_rows_grants_and_lambdas_own(stacks: Assembly, row):
+    granted = {action for one in statements_of(stacks, row.name) for action in listed(one["Action"])}
+    in_table = {action for grant in row.grants for action in grant.actions}
+    assert granted - PLATFORM == in_table - PLATFORM
+    assert not [action for action in granted if "*" in action]
+
+
+BEYOND_NAMES = ON_OBJECTS | {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "logs:FilterLogEvents",
+    "kms:GetPublicKey",
+}
+"""What may be on objects and streams that have no name yet, or on a key that another account's policy names."""
+WITHOUT_RESOURCES = {"xray:PutTraceSegments", "dynamodb:ListStreams", "ec2:CreateNetworkInterface"}
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_role_reaches_named_resources(stacks: Assembly, row):
+    for statement in statements_of(stacks, row.name):
+        assert statement["Effect"] == "Allow"
+        for resource in listed(statement["Resource"]):
+            if resource == "*":
+                assert WITHOUT_RESOURCES & set(listed(statement["Action"]))
+            elif "*" in text(resource):
+                assert set(listed(statement["Action"])) <= BEYOND_NAMES
+
+
+def test_only_preparing_the_database_may_read_its_password(stacks: Assembly):
+    readers = {
+        row.name
+        for row in TABLE
+        for one in statements_of(stacks, row.name)
+        if "secretsmanager:GetSecretValue" in listed(one["Action"])
+    }
+    assert readers == {"migrate"}
+
+
+def test_functions_sign_in_as_the_application_alone(stacks: Assembly):
+    for row in TABLE:
+        for one in statements_of(stacks, row.name):
+            if "rds-db:connect" in listed(one["Action"]):
+                role = "phivault_owner" if row.name == "migrate" else "phivault_app"
+                assert re.search(r'[/"](phivault_\w+)"', text(one["Resource"])).group(1) == role
