@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ from phivault.access.decide import Decider
 from phivault.access.facts import PatientFacts
 from phivault.access.purpose import PurposeOfUse
 from phivault.access.roles import Role
+from phivault.errors import AccessDenied, SignInAgain
 from phivault.phi.data_class import DataClass
 from tests.support.people import OPERATIONS, TREATMENT, principal
 from tests.unit.access.permission_table import ACTIONS, RELATIONS, Cell, documented, granted, table
@@ -115,11 +117,31 @@ def test_a_patients_resource_without_its_patient_is_closed_to_all(resource_type:
     [
         ("me:read", set(Role)),
         ("audit:search", {Role.AUDITOR, Role.SECURITY_OFFICER, Role.PRIVACY_OFFICER}),
+        ("audit:export", {Role.AUDITOR, Role.SECURITY_OFFICER, Role.PRIVACY_OFFICER}),
+        ("audit:open", {Role.SECURITY_OFFICER, Role.PRIVACY_OFFICER}),
         ("admin:users", set()),
         ("read", set()),
         ("", set()),
     ],
 )
 def test_actions_beyond_fhir(action: str, roles: set[Role]) -> None:
-    decider = Decider()
-    assert {role for role in Role if decider.permits(principal(role), action)} == roles
+    decider, now = Decider(), int(time.time())
+    assert {role for role in Role if decider.permits(principal(role, auth_time=now), action)} == roles
+
+
+@pytest.mark.parametrize("action", ["audit:export", "audit:open"])
+@pytest.mark.parametrize(("age", "recent"), [(0, True), (295, True), (-30, True), (305, False), (-90, False)])
+def test_what_is_sensitive_needs_a_recent_sign_in(action: str, age: int, recent: bool) -> None:
+    decider, who = Decider(), principal(Role.PRIVACY_OFFICER, auth_time=int(time.time()) - age)
+    assert decider.permits(who, action) is recent
+    assert decider.permits(who, "audit:search")
+
+
+def test_a_refusal_says_whether_a_new_sign_in_would_help() -> None:
+    decider, now = Decider(), int(time.time())
+    decider.require(principal(Role.AUDITOR, auth_time=now), "audit:export", "no")
+    with pytest.raises(SignInAgain, match="sign in again"):
+        decider.require(principal(Role.AUDITOR, auth_time=now - 400), "audit:export", "no")
+    for age in (0, 400):
+        with pytest.raises(AccessDenied, match=r"^no$"):
+            decider.require(principal(Role.AUDITOR, auth_time=now - age), "audit:open", "no")

@@ -8,7 +8,8 @@
     ├── Unauthenticated 401
     │   └── InvalidCredentials 401
     ├── AccessDenied 403
-    │   └── PurposeRequired 403
+    │   ├── PurposeRequired 403
+    │   └── SignInAgain 403      the session is good, its sign-in too old for what was asked
     ├── NotFound 404
     ├── MethodNotAllowed 405
     ├── Conflict 409
@@ -65,6 +66,10 @@ class AccessDenied(PhivaultError):
 
 class PurposeRequired(AccessDenied):
     code, title = "purpose-required", "A purpose of use is required"
+
+
+class SignInAgain(AccessDenied):
+    code, title = "sign-in-again", "A recent sign-in is required"
 
 
 class NotFound(PhivaultError):

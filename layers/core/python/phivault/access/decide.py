@@ -6,6 +6,7 @@ Cedar decides by the files in ``policies/``; what they don't permit is denied. A
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection
 from functools import lru_cache
 
@@ -16,8 +17,11 @@ from phivault.access.policy_files import policies, schema
 from phivault.access.principal import Principal
 from phivault.access.purpose import Purpose
 from phivault.access.question import ApplicationQuestion, Asker, DataQuestion
+from phivault.errors import AccessDenied, SignInAgain
 
 CACHED_DECISIONS = 4096
+RECENT_SECONDS = 300
+_SKEW_SECONDS = 60
 
 _log = logging.getLogger(__name__)
 
@@ -56,8 +60,20 @@ class Decider:
         return frozenset(data_class for data_class in classes if str(data_class) in allowed)
 
     def permits(self, principal: Principal, action: str) -> bool:
-        """Whether the principal may do ``action``, one that isn't about FHIR data (``audit:search``)."""
-        return bool(self._answer(ApplicationQuestion(_asker(principal), action)))
+        """Whether the principal may do ``action``, one that isn't about FHIR data (``audit:search``), now."""
+        return self._may(principal, action, recent=is_recent(principal, time.time()))
+
+    def require(self, principal: Principal, action: str, refusal: str) -> None:
+        """The same for whoever tells the caller: raises SignInAgain where a new sign-in would help, else AccessDenied
+        with ``refusal``."""
+        if self.permits(principal, action):
+            return
+        if self._may(principal, action, recent=True):
+            raise SignInAgain("This needs a sign-in no older than five minutes: sign in again")
+        raise AccessDenied(refusal)
+
+    def _may(self, principal: Principal, action: str, *, recent: bool) -> bool:
+        return bool(self._answer(ApplicationQuestion(_asker(principal), action, recent)))
 
     def _answer(self, question: DataQuestion | ApplicationQuestion) -> frozenset[str]:
         try:
@@ -83,6 +99,12 @@ class Decider:
 
 def _decided(result: AuthzResult) -> bool:
     return not result.diagnostics.errors and result.decision is not Decision.NoDecision
+
+
+def is_recent(principal: Principal, now: float) -> bool:
+    """Whether the principal signed in within the last five minutes; ``now`` is in Unix seconds. A provider's clock may
+    be a little ahead."""
+    return -_SKEW_SECONDS <= now - principal.auth_time <= RECENT_SECONDS
 
 
 def _asker(principal: Principal) -> Asker:

@@ -77,14 +77,16 @@ class DataQuestion:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationQuestion:
-    """May they do ``action`` in their own tenant?"""
+    """May they do ``action`` in their own tenant? ``recent``: they signed in no more than five minutes ago."""
 
     asker: Asker
     action: str
+    recent: bool
 
     def requests(self) -> list[Json]:
         tenant = _uid("Tenant", self.asker.tenant)
-        return [_request(self.asker, self.action, tenant, {"mfa": self.asker.mfa})]
+        context = {"mfa": self.asker.mfa, "recent": self.recent}
+        return [_request(self.asker, self.action, tenant, context)]
 
     def entities(self) -> list[Json]:
         return [self.asker.entity(None)]

@@ -83,6 +83,8 @@ def _make(service: str, read_timeout: float, attempts: int) -> Any:
         read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
+        # Without a word, URLs are signed in the old way in some regions.
+        signature_version="s3v4" if service == "s3" else None,
     )
     session: Any = boto3.session.Session(region_name=_region())  # its stubs know each service by name alone
     made = session.client(service, config=config)
