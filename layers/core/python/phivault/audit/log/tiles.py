@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from phivault.audit.log.merkle import EMPTY_ROOT, HASH_SIZE, leaf_hashes, root
+from phivault.audit.log.merkle import EMPTY_ROOT, HASH_SIZE, leaf_hashes, root, subtree_root
 from phivault.errors import IntegrityError
 
 WIDTH: Final = 256
@@ -125,7 +125,7 @@ class TileNodes:
             raise IntegrityError("a node lies outside of the tree")
         tile_level, above = divmod(level, _HEIGHT)
         tile, first = divmod(index << above, WIDTH)
-        return root(self._hashes(tile_level, tile)[first : first + (1 << above)])
+        return subtree_root(self._hashes(tile_level, tile)[first : first + (1 << above)])
 
     def _load(self, level: int, index: int) -> list[bytes]:
         hashes = self._size >> (_HEIGHT * level)
@@ -144,7 +144,7 @@ def tiles_over(level: int, first: int, hashes: Sequence[bytes]) -> tuple[list[tu
         held = hashes[start : start + WIDTH]
         tiles.append((Tile(level, (first + start) // WIDTH, len(held)), b"".join(held)))
         if len(held) == WIDTH:
-            above.append(root(held))
+            above.append(subtree_root(held))
     return tiles, above
 
 
