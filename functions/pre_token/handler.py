@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from phivault import bootstrap, logs
 from phivault.adapters.cognito import enrolled_factors
 from phivault.errors import PhivaultError
-from phivault.identity.pre_token import respond
+from phivault.identity.pre_token import refusal, respond
+
+logs.configure("pre_token")
 
 
 class TokensRefused(Exception):
     """Cognito shows this text to whoever asked for tokens, so it gives no ground away."""
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  (Lambda's signature)
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     # The pool's id comes with the event: a pool that names its trigger can't be named by it at deployment.
     try:
         return respond(event, enrolled_factors(event["userPoolId"], event["userName"]))
     except PhivaultError as error:
-        raise TokensRefused(error.code) from None
+        raise _recorded(event, error, context.aws_request_id) from None
+
+
+def _recorded(event: dict[str, Any], error: PhivaultError, request_id: str) -> TokensRefused:
+    try:
+        bootstrap.recorder().append([refusal(event, error, request_id)])
+    except PhivaultError as unrecorded:
+        return TokensRefused(unrecorded.code)
+    return TokensRefused(error.code)

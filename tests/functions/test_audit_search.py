@@ -56,7 +56,8 @@ def test_filters(clinician: httpx.Client, auditor: httpx.Client, events_of: Look
         found: list[dict[str, Any]] = ok(auditor.get("/audit/events", params=parameters))["events"]
         return found
 
-    assert [one["action"] for one in search(patient=subject)] == ["fhir.delete", "fhir.create", "fhir.create"]
+    actions = [one["action"] for one in search(patient=subject)]
+    assert actions == ["fhir.delete", "fhir.create", "fhir.create", "key.create"]
     assert [one["resource_id"] for one in search(patient=subject, action="fhir.create")] == [weight, subject]
     assert [one["id"] for one in search(patient=subject, risk="HIGH")] == [event["id"]]
     assert {one["user_id"] for one in search(user=user)} == {user}
@@ -83,9 +84,9 @@ def test_page_after_page_newest_first(clinician: httpx.Client, auditor: httpx.Cl
         if page["cursor"] is None:
             break
         parameters["cursor"] = page["cursor"]
-    assert len({event["id"] for event in found}) == len(found) == 5
+    assert len({event["id"] for event in found}) == len(found) == 6
     assert [event["timestamp"] for event in found] == sorted((e["timestamp"] for e in found), reverse=True)
-    assert found[-1]["action"] == "fhir.create"
+    assert [one["action"] for one in found[-2:]] == ["fhir.create", "key.create"]
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,28 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 
 from functions.migrate.handler import handler
+from local.aws_resources import Resources
 from local.postgres import Postgres
+from local.worker import Context
 from phivault import bootstrap, settings
 from phivault.adapters import cloudformation
-from phivault.adapters.aws import client
 from phivault.adapters.postgres import PostgresStore
 from phivault.adapters.tenant_context_key import TenantContextKey
+from phivault.audit.canonical import EventLine, parse
+from phivault.audit.event import Action
+from phivault.audit.query import By, Partition
+from phivault.audit.recorder import Recorder
+from phivault.audit.system import NO_TENANT
 from phivault.errors import Conflict
+from phivault.ids import uuid7
+from tests.support.audit import MemoryEvents, MemoryIndex
 
 
 class CloudFormation(HTTPServer):
@@ -35,7 +44,7 @@ class CloudFormation(HTTPServer):
             "StackId": "stack",
             "RequestId": "request",
             "LogicalResourceId": "Database",
-            "ResourceProperties": {"ContextKeyIds": list(key_ids)},
+            "ResourceProperties": {"ContextKeyIds": list(key_ids), "Release": "0123456789abcdef"},
         }
 
 
@@ -69,20 +78,39 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def environment(aws_endpoints: object, server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def environment(aws: Resources, server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in aws.environment().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("PHIVAULT_PROFILE", "local")
     monkeypatch.setenv("PHIVAULT_POSTGRES_DSN", server.owner_dsn)
-    monkeypatch.setenv("PHIVAULT_SUBJECT_KEY_ARN", client("kms").create_key()["KeyMetadata"]["Arn"])
-    settings.settings.cache_clear()
+    kept = (settings.settings, bootstrap.recorder, bootstrap.audit_index)
+    for made in kept:
+        made.cache_clear()
     yield
-    settings.settings.cache_clear()
+    for made in kept:
+        made.cache_clear()
+
+
+@pytest.fixture
+def context() -> Context:
+    return Context("migrate", uuid7())
+
+
+def recorded(context: Context) -> list[tuple[str, str]]:
+    """Error and risk of the releases that this invocation recorded."""
+    today = Partition(By.DAY, NO_TENANT, period=f"{datetime.now(UTC):%Y%m%d}")
+    rows = bootstrap.audit_index().newest(today, lowest="0", below="9", limit=100)
+    events = [line.event for line in (parse(row.line) for row in reversed(rows)) if isinstance(line, EventLine)]
+    mine = [event for event in events if event.request_id == context.aws_request_id]
+    assert {event.action for event in mine} <= {Action.SYSTEM_MIGRATE}
+    return [(event.error, event.risk) for event in mine]
 
 
 def test_a_release_migrates_and_hands_out_wrapped_keys(
-    environment: None, server: Postgres, cloud: CloudFormation
+    environment: None, server: Postgres, cloud: CloudFormation, context: Context
 ) -> None:
-    handler(cloud.event("Create", "k1"), None)
-    handler(cloud.event("Update", "k1", "k2"), None)
+    handler(cloud.event("Create", "k1"), context)
+    handler(cloud.event("Update", "k1", "k2"), context)
     first, second = cloud.heard
     assert first["Status"] == second["Status"] == "SUCCESS"
     assert first["PhysicalResourceId"] == second["PhysicalResourceId"]  # else CloudFormation would delete the first
@@ -97,33 +125,54 @@ def test_a_release_migrates_and_hands_out_wrapped_keys(
     store = PostgresStore(server.app_dsn, TenantContextKey(wrapped))  # what a function does with them
     assert store.read("tenant", "Patient", "absent") is None
     store.close()
+    assert recorded(context) == [("", "MEDIUM")] * 2
 
 
-def test_a_deletion_changes_nothing(environment: None, server: Postgres, cloud: CloudFormation) -> None:
-    handler(cloud.event("Create", "k1", "k2"), None)
-    handler(cloud.event("Delete"), None)
+def test_a_deletion_changes_nothing(
+    environment: None, server: Postgres, cloud: CloudFormation, context: Context
+) -> None:
+    handler(cloud.event("Create", "k1", "k2"), context)
+    handler(cloud.event("Delete"), context)
     assert cloud.heard[1]["Status"] == "SUCCESS"
     assert cloud.heard[1]["Data"] == {}
-    handler(cloud.event("Update", "k1", "k2"), None)
+    handler(cloud.event("Update", "k1", "k2"), context)
     assert cloud.heard[2]["Status"] == "SUCCESS"
 
 
-def test_a_failure_is_told_with_its_rule(environment: None, cloud: CloudFormation) -> None:
-    handler(cloud.event("Update", "k7"), None)
+def test_a_failure_is_told_with_its_rule(environment: None, cloud: CloudFormation, context: Context) -> None:
+    handler(cloud.event("Update", "k7"), context)
     assert cloud.heard[0]["Status"] == "FAILED"
     assert "beside the living one" in cloud.heard[0]["Reason"]
+    assert recorded(context) == [("", "MEDIUM"), ("conflict", "HIGH")]
 
 
 def test_a_failure_is_told_without_a_value(
-    environment: None, cloud: CloudFormation, monkeypatch: pytest.MonkeyPatch
+    environment: None, cloud: CloudFormation, monkeypatch: pytest.MonkeyPatch, context: Context
 ) -> None:
     def fail(*_: object) -> dict[str, str]:
         raise ValueError("password=hunter2")
 
     monkeypatch.setattr(bootstrap, "prepare_database", fail)
-    handler(cloud.event("Create", "k1"), None)
+    handler(cloud.event("Create", "k1"), context)
     assert cloud.heard[0]["Status"] == "FAILED"
     assert "hunter2" not in json.dumps(cloud.heard)
+    assert recorded(context) == [("", "MEDIUM"), ("internal", "HIGH")]
+
+
+def test_nothing_is_changed_that_cannot_be_recorded(
+    environment: None,
+    cloud: CloudFormation,
+    monkeypatch: pytest.MonkeyPatch,
+    context: Context,
+) -> None:
+    def unreached(*_: object) -> dict[str, str]:
+        raise AssertionError("the database was changed")
+
+    recorder = Recorder(MemoryEvents("before"), MemoryIndex(), deadline_seconds=1)
+    monkeypatch.setattr(bootstrap, "recorder", lambda: recorder)
+    monkeypatch.setattr(bootstrap, "prepare_database", unreached)
+    handler(cloud.event("Create", "k1"), context)
+    assert cloud.heard[0]["Reason"] == "The audit log is unavailable"
 
 
 def test_the_answer_leaves_encrypted_alone(cloud: CloudFormation, monkeypatch: pytest.MonkeyPatch) -> None:

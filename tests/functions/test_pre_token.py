@@ -9,7 +9,13 @@ import pytest
 from botocore.stub import Stubber
 
 from functions.pre_token import handler as function
+from local.worker import Context
+from phivault import bootstrap
 from phivault.adapters import cognito
+from phivault.audit.canonical import EventLine, parse
+from phivault.audit.event import Action, AuditEvent, RiskLevel
+from phivault.audit.recorder import Recorder
+from tests.support.audit import MemoryEvents, MemoryIndex
 
 EVENT: dict[str, Any] = {
     "version": "2",
@@ -31,6 +37,23 @@ EVENT: dict[str, Any] = {
 ASKED = {"UserPoolId": "us-east-1_Test", "Username": EVENT["userName"]}
 
 
+CONTEXT = Context("pre_token", "request-1")
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch: pytest.MonkeyPatch) -> MemoryEvents:
+    """What was recorded."""
+    events = MemoryEvents()
+    recorder = Recorder(events, MemoryIndex(), deadline_seconds=1)
+    monkeypatch.setattr(bootstrap, "recorder", lambda: recorder)
+    return events
+
+
+def _recorded(kept: MemoryEvents) -> list[AuditEvent]:
+    lines = [parse(line) for chain in kept.chains().values() for line in chain]
+    return [line.event for line in lines if isinstance(line, EventLine)]
+
+
 @pytest.fixture
 def pool(monkeypatch: pytest.MonkeyPatch) -> Stubber:
     api: Any = boto3.client("cognito-idp", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
@@ -42,27 +65,50 @@ def _user(*factors: str) -> dict[str, Any]:
     return {"Username": EVENT["userName"], "UserMFASettingList": list(factors)}
 
 
-def test_an_enrolled_user_gets_our_claims(pool: Stubber) -> None:
+def test_an_enrolled_user_gets_our_claims(pool: Stubber, kept: MemoryEvents) -> None:
     pool.add_response("admin_get_user", _user("SOFTWARE_TOKEN_MFA"), ASKED)
     with pool:
-        answer = function.handler(EVENT, None)
+        answer = function.handler(EVENT, CONTEXT)
     access = answer["response"]["claimsAndScopeOverrideDetails"]["accessTokenGeneration"]
     assert access["claimsToAddOrOverride"] == {"tenant_id": "tenant-a", "role": "clinician"}
     assert access["scopesToAdd"] == ["phivault/api"]
+    assert _recorded(kept) == [], "the tokens are recorded by who hands them out"
 
 
-def test_a_user_without_a_factor_gets_none(pool: Stubber) -> None:
+def test_a_user_without_a_factor_gets_none(pool: Stubber, kept: MemoryEvents) -> None:
     pool.add_response("admin_get_user", {"Username": EVENT["userName"]}, ASKED)
     with pool, pytest.raises(function.TokensRefused) as refused:
-        function.handler(EVENT, None)
+        function.handler(EVENT, CONTEXT)
     assert str(refused.value) == "denied"
+    (event,) = _recorded(kept)
+    assert (event.action, event.error, event.risk) == (Action.TOKEN_REFRESH, "denied", RiskLevel.HIGH)
+    assert (event.tenant, event.role, event.user_id) == ("tenant-a", "clinician", EVENT["userName"])
+    assert event.request_id == "request-1"
+
+
+def test_an_attribute_that_is_no_id_of_ours_is_not_recorded(pool: Stubber, kept: MemoryEvents) -> None:
+    attributes = {"custom:tenant_id": "Jorun Zebrowski", "custom:role": "born 1957", "email": "jorun@example.test"}
+    asked = EVENT | {"userName": "jorun@example.test", "request": {"userAttributes": attributes}}
+    pool.add_response("admin_get_user", _user("SOFTWARE_TOKEN_MFA"))
+    with pool, pytest.raises(function.TokensRefused):
+        function.handler(asked | {"triggerSource": "TokenGeneration_Authentication"}, CONTEXT)
+    (event,) = _recorded(kept)
+    assert (event.action, event.tenant, event.role, event.user_id) == (Action.TOKEN_ISSUE, "-", "", "")
+
+
+def test_a_refusal_that_cannot_be_recorded_is_a_refusal(pool: Stubber, kept: MemoryEvents) -> None:
+    kept.failures = ["before"]
+    pool.add_response("admin_get_user", {"Username": EVENT["userName"]}, ASKED)
+    with pool, pytest.raises(function.TokensRefused) as refused:
+        function.handler(EVENT, CONTEXT)
+    assert str(refused.value) == "unavailable"
 
 
 @pytest.mark.parametrize("code", ["InternalErrorException", "UserNotFoundException", "TooManyRequestsException"])
 def test_no_answer_about_factors_means_no_tokens(pool: Stubber, code: str) -> None:
     pool.add_client_error("admin_get_user", code, "clinician@example.test", 500)
     with pool, pytest.raises(function.TokensRefused) as refused:
-        function.handler(EVENT, None)
+        function.handler(EVENT, CONTEXT)
     assert "clinician" not in repr(refused.value)
     assert refused.value.__suppress_context__
 
@@ -71,4 +117,4 @@ def test_no_answer_about_factors_means_no_tokens(pool: Stubber, code: str) -> No
 def test_an_event_of_another_shape_gets_none(pool: Stubber, event: dict[str, Any]) -> None:
     pool.add_response("admin_get_user", _user("SOFTWARE_TOKEN_MFA"))
     with pool, pytest.raises((KeyError, function.TokensRefused)):
-        function.handler(event, None)
+        function.handler(event, CONTEXT)

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.answers import ok, refused
+from tests.support.answers import ok, one, refused
 from tests.support.fhir import every, make, observation, patient, send, transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import httpx
 
     from tests.support.stack import RunningStack
+
+    type Look = Callable[[httpx.Response], list[dict[str, Any]]]
 
 PERSON, VISIT = "urn:uuid:6c1f0f0a-0000-4000-8000-000000000001", "urn:uuid:6c1f0f0a-0000-4000-8000-000000000002"
 
@@ -165,9 +169,11 @@ def test_a_bundle_has_its_own_size(clinician: httpx.Client) -> None:
     assert "at most 500" in refused(send(clinician, "POST", "/fhir", too_many), 400)
 
 
-def test_an_empty_transaction_does_nothing(clinician: httpx.Client) -> None:
-    answer = ok(send(clinician, "POST", "/fhir", transaction()))
-    assert answer == {"resourceType": "Bundle", "type": "transaction-response"}
+def test_an_empty_transaction_does_nothing_on_record(clinician: httpx.Client, events_of: Look) -> None:
+    for _ in range(2):
+        answer = send(clinician, "POST", "/fhir", transaction(), Idempotency_Key="an-empty-transaction")
+        assert ok(answer) == {"resourceType": "Bundle", "type": "transaction-response"}
+        one(events_of(answer), action="fhir.transaction", success=True)
 
 
 def test_a_bundle_is_no_way_around_a_role(stack: RunningStack, sick: str) -> None:

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyotp
+import pytest
 
 from functions.table import TABLE, Function
 from local.confine import granted, known_resources
 from local.recorded import VARIABLE, read
-from local.workers import Pool
+from local.workers import Pool, WorkerDied
 from tests.support.accounts import Account, cognito
 from tests.support.answers import ok
 from tests.support.aws_proxy import Fault
@@ -208,6 +209,10 @@ def before_tokens(recording: Recording) -> None:
         "response": {"claimsAndScopeOverrideDetails": None},
     }
     assert recording.invoke("pre_token", event)["response"]["claimsAndScopeOverrideDetails"]
+    event["request"]["userAttributes"]["custom:role"] = "nobody"
+    recording.s3.fail(Fault.LOST, once=True)
+    with pytest.raises(WorkerDied, match="TokensRefused"):
+        recording.invoke("pre_token", event)
 
 
 def send_alerts(recording: Recording) -> None:
@@ -249,6 +254,7 @@ def prepare_a_database(recording: Recording, server: Postgres) -> None:
             "ResponseURL": url,
             "ResourceProperties": {"ContextKeyIds": ["test", "next"]},
         } | dict.fromkeys(("StackId", "RequestId", "LogicalResourceId"), "x")
+        recording.s3.fail(Fault.LOST, once=True)
         recording.invoke("migrate", event, PHIVAULT_PROFILE="local", PHIVAULT_POSTGRES_DSN=server.owner_dsn)
         secret = json.dumps({"username": "administrator", "password": secrets.token_hex(8)})
         recording.stack.aws("secretsmanager").create_secret(Name=SECRET, SecretString=secret)

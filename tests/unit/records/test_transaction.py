@@ -177,7 +177,8 @@ def test_an_update_in_a_transaction_keeps_what_the_caller_cannot_see(world: Worl
 
 def test_an_empty_transaction_does_nothing(world: World) -> None:
     assert send(world) == []
-    assert world.steps == []
+    assert world.steps == ["record"]
+    assert (world.recorded().action, world.recorded().success) == (Action.TRANSACTION, True)
 
 
 @pytest.mark.parametrize("request_", [("GET", "Patient/x"), ("PATCH", "Patient/x"), ("POST", "Basic")])

@@ -1,6 +1,6 @@
 """The pre-token-generation trigger, event version V2_0: the last gate before Cognito signs tokens.
 
-Pure and free of effects, since Cognito may run a trigger twice.
+Pure: Cognito may run a trigger twice, and a refusal is then recorded twice.
 Shape: https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html
 """
 
@@ -11,11 +11,14 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from phivault.access.roles import Role
-from phivault.errors import AccessDenied
+from phivault.audit.event import Action, AuditEvent
+from phivault.audit.system import NO_TENANT, system_event
+from phivault.errors import AccessDenied, PhivaultError
 from phivault.identity.claims import PATIENT_ID, SCOPE, TENANT_ID
 
 # With this scope the holder could change factors and attributes at Cognito itself, past us.
 SELF_SERVICE_SCOPE = "aws.cognito.signin.user.admin"
+USER_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FACTORS = frozenset({"SOFTWARE_TOKEN_MFA", "SMS_MFA"})
 
 
@@ -36,6 +39,23 @@ def respond(event: Mapping[str, Any], enrolled: Collection[str]) -> dict[str, An
         "scopesToSuppress": [SELF_SERVICE_SCOPE],
     }
     return {**event, "response": {"claimsAndScopeOverrideDetails": {"accessTokenGeneration": access}}}
+
+
+def refusal(event: Mapping[str, Any], error: PhivaultError, request_id: str) -> AuditEvent:
+    """The audit event of tokens that weren't generated. The trigger isn't told where the request came from; only what
+    has the shape of an id of ours is repeated."""
+    attributes: Mapping[str, Any] = event["request"]["userAttributes"]
+    refresh = event.get("triggerSource") == "TokenGeneration_RefreshTokens"
+    tenant, role = attributes.get("custom:tenant_id", ""), attributes.get("custom:role", "")
+    user = event.get("userName", "")
+    return system_event(
+        Action.TOKEN_REFRESH if refresh else Action.TOKEN_ISSUE,
+        tenant=tenant if TENANT_ID.fullmatch(tenant) else NO_TENANT,
+        error=error,
+        request_id=request_id,
+        user_id=user if USER_ID.fullmatch(user) else "",
+        role=role if role in set(Role) else "",
+    )
 
 
 def has_verified_phone(attributes: Mapping[str, Any]) -> bool:

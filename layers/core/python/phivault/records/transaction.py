@@ -57,6 +57,8 @@ def _first(trail: Trail, body: bytes, record: IdempotencyRecord | None) -> list[
     entries = parse(body)
     changes = _changes(trail, assign(entries, trail.records.new_id))
     trail.target = Target("Bundle")
+    if not changes:  # nothing that would have an event of its own
+        trail.record(trail.event())
     apply(trail, changes, record, conditional=any(entry.if_match for entry in entries))
     return [
         Version(method=entry.method, type=entry.type, id=change.target.id, version=change.target.version, at=change.at)
@@ -133,7 +135,7 @@ def _again(trail: Trail, body: bytes, record: IdempotencyRecord) -> list[Version
         versions.append(
             Version(method=entry.method, type=sealed.type, id=sealed.id, version=sealed.version, at=sealed.at)
         )
-    trail.record(*events)
+    trail.record(*(events or [trail.event()]))
     return versions
 
 
