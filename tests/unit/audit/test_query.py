@@ -163,3 +163,9 @@ def test_a_row_of_another_tenant_in_this_tenants_partition_is_never_shown():
             return True
 
     assert search(Misplaced([an_event(tenant="south", timestamp=at(1))]), "north", now=NOW).found == ()
+
+
+def test_a_period_that_ends_before_it_begins_is_empty_without_a_read() -> None:
+    rows = MemoryRows([an_event(timestamp=at(1))])
+    assert search(rows, "north", patient="patient-1", since=at(1), until=at(2), now=NOW) == Page((), None)
+    assert rows.reads == 0

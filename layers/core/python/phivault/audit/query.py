@@ -132,6 +132,8 @@ def search(
     end = _time("until", until) if until is not None else (now or datetime.now(UTC)) + _SKEW
     start = _time("since", since) if since is not None else max(end - _span(wanted), _EARLIEST)
     below = place(end) if cursor is None else min(place(end), _uncursor(cursor))
+    if below <= place(start):
+        return Page((), None)
     return _walk(index, wanted, lowest=place(start), below=below, limit=limit)
 
 
