@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from phivault.audit.log.checkpoint import Checkpoint, verify
 from phivault.audit.log.merkle import consistency_proof, leaf_hashes, root
 from phivault.audit.log.note import Note, VerifierKey, log_vkey, sign, witness_vkey
+from phivault.audit.log.store import Signer
 from phivault.audit.log.witnessing import Answer, Witness
 from phivault.audit.witness import Sighting, WitnessStand
 from phivault.errors import Conflict, Unavailable
@@ -26,7 +27,7 @@ class Log:
 
     lines: list[bytes] = field(default_factory=lambda: [b"line %d" % number for number in range(40)])
     origin: str = ORIGIN
-    signer: LocalSigner = LOG
+    signer: Signer = LOG
 
     def forked(self, at: int) -> Log:
         """The same lines up to ``at``, others from there on."""
