@@ -41,6 +41,8 @@ ALWAYS = frozenset({"sts"})
 """Services that no row names: credentials other than the environment's come from there."""
 UNDESCRIBED = frozenset({"rds-db"})
 """IAM prefixes without a service that botocore describes: signing in to the database is a signature, not a call."""
+OTHER_PYTHONS = ("zstandard/_cffi.*", "zstandard/backend_cffi.py")
+"""What wheels carry for PyPy: CPython takes the C extension beside it."""
 INSTALLERS_OWN = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
 
 
@@ -139,6 +141,9 @@ def _strip(python: Path) -> None:
     """Remove what nothing reads at run time. Licences and versions stay."""
     for name in INSTALLERS_OWN:
         for path in python.glob(f"*.dist-info/{name}"):
+            path.unlink()
+    for pattern in OTHER_PYTHONS:
+        for path in python.glob(pattern):
             path.unlink()
     (python / ".lock").unlink(missing_ok=True)  # uv's, while it installs
     shutil.rmtree(python / "bin", ignore_errors=True)  # commands, which start with a path of this machine
