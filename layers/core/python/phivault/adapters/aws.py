@@ -83,6 +83,7 @@ def _make(service: str, read_timeout: float, attempts: int) -> Any:
         read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": attempts},
         tcp_keepalive=True,
+        max_pool_connections=16,
         # Without a word, URLs are signed in the old way in some regions.
         signature_version="s3v4" if service == "s3" else None,
     )
@@ -102,6 +103,14 @@ def _require_tls13(made: Any) -> None:
     # a botocore that moves it makes every client fail here instead of falling back unseen.
     context = made._endpoint.http_session._manager.connection_pool_kw["ssl_context"]  # noqa: SLF001  (no public way)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+
+
+def caller() -> str:
+    """The id of the credentials in use, as CloudTrail shows it (``accessKeyId``): no secret, and never a name."""
+    credentials = boto3.session.Session().get_credentials()
+    if credentials is None:
+        raise Unavailable("There are no AWS credentials here")
+    return str(credentials.access_key)
 
 
 def error_code(error: ClientError) -> str:

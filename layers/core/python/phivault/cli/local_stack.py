@@ -12,6 +12,15 @@ import typer
 
 def facts() -> dict[str, Any]:
     """The content of ``.local/demo.json`` in this folder or above (``PHIVAULT_LOCAL`` names another folder)."""
+    document = found()
+    if document is None:
+        typer.echo("No local stack is ready here. Start one in another terminal: make run", err=True)
+        raise typer.Exit(2)
+    return document
+
+
+def found() -> dict[str, Any] | None:
+    """The same; None where no stack is ready."""
     here = Path.cwd()
     named = os.environ.get("PHIVAULT_LOCAL")
     folders = [Path(named)] if named else [folder / ".local" for folder in (here, *here.parents)]
@@ -19,5 +28,4 @@ def facts() -> dict[str, Any]:
         if (folder / "demo.json").is_file():
             document: dict[str, Any] = json.loads((folder / "demo.json").read_text("utf-8"))
             return document
-    typer.echo("No local stack is ready here. Start one in another terminal: make run", err=True)
-    raise typer.Exit(2)
+    return None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from phivault.cli import audit
+from phivault.cli import audit, keys
 from phivault.cli.demo import demo
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="PHI, sealed.")
 app.command()(demo)
 app.add_typer(audit.app, name="audit")
+app.add_typer(keys.app, name="keys")
 
 
 @app.callback()

@@ -12,8 +12,8 @@ from phivault.audit.reconcile.claims import Mention
 from phivault.errors import IntegrityError, InvalidInput
 
 TENANT: Final = "Tenant"
-NO_TENANT: Final = "-"
 _RELATED: Final = "RelatedPerson"
+_KEY: Final = "SubjectKey"
 _READ: Final = (
     "action",
     "tenant",
@@ -75,9 +75,8 @@ def accounts_for(tenant: str, subject: str) -> Iterator[str]:
 
 
 def opens(tenant: str, _: str) -> Iterator[str]:
-    """The same for the exporter, which opens what it was asked to: one tenant's, or all tenants' together."""
+    """The same for the exporter, which records each tenant whose people it opens."""
     yield of_opening(tenant)
-    yield of_opening(NO_TENANT)
 
 
 def _keys(event: dict[str, Any]) -> Iterator[str]:
@@ -94,6 +93,8 @@ def _keys(event: dict[str, Any]) -> Iterator[str]:
         # Whose relation somebody is stands sealed under their own key, which a search opens before it decides:
         # its intent names the type alone.
         yield of_subject(tenant, f"{_RELATED}/{event['resource_id'] or '*'}")
+    if event["resource"] == _KEY:
+        yield of_subject(tenant, event["resource_id"].replace(":", "/", 1))
     if event["action"] == Action.AUDIT_OPEN:
         yield of_opening(tenant)
     if event["action"] == Action.AUDIT_RECONCILE and event["resource_id"]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from phivault.cli.audit import hold, retention
 from phivault.cli.audit.reconcile import reconcile
 
 app = typer.Typer(no_args_is_help=True, help="The audit log: verify, export, reconcile, retain.")
 app.command()(reconcile)
+app.add_typer(retention.app, name="retention")
+app.add_typer(hold.app, name="hold")
 
 
 @app.callback()
