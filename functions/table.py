@@ -50,9 +50,11 @@ class Function:
 _RECORD = (
     Grant("audit_bucket", ("s3:PutObject", "s3:PutObjectRetention", "s3:GetObject")),
     Grant("audit_index_table", ("dynamodb:BatchWriteItem",)),
+    Grant("audit_head_bucket", ("s3:GetObject",)),  # an event names the last checkpoint seen before it
 )
 _RECORD_SETTINGS = (
     "audit_bucket",
+    "audit_head_bucket",
     "audit_index_table",
     "audit_lock_mode",
     "audit_retention_days",
@@ -177,6 +179,31 @@ TABLE: tuple[Function, ...] = (
         settings=("profile", "alert_topic_arn"),
         grants=(Grant("alert_topic_arn", ("sns:Publish",)),),
         memory_mb=512,
+    ),
+    Function(
+        name="sealer",
+        purpose="Stored events into the Merkle log: tiles, signed and witnessed checkpoints; heals the index",
+        trigger="schedule:60",
+        settings=(
+            "profile",
+            "audit_bucket",
+            "audit_head_bucket",
+            "audit_index_table",
+            "audit_lock_mode",
+            "audit_retention_days",
+            "log_origin",
+            "log_key_arn",
+            "witness_function",
+            "witness_name",
+        ),
+        grants=(
+            Grant("audit_bucket", ("s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:PutObjectRetention")),
+            Grant("audit_head_bucket", ("s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject")),
+            Grant("audit_index_table", ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")),
+            Grant("log_key_arn", ("kms:Sign", "kms:GetPublicKey")),
+            Grant("witness_function", ("lambda:InvokeFunction",)),
+        ),
+        timeout_seconds=300,
     ),
     Function(
         name="witness",

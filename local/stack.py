@@ -47,7 +47,7 @@ from phivault import logs
 from phivault.errors import Unavailable
 from phivault.ids import uuid7
 
-WORKERS = {"auth": 2, "records": 2}
+WORKERS = {"auth": 2, "records": 2, "sealer": 2}
 JWKS_SECONDS = 300
 LOCAL = tuple(function for function in TABLE if function.local)
 type Say = Callable[[str], None]

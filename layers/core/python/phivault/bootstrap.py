@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from phivault.adapters.kms_signer import KmsSigner
     from phivault.adapters.lambda_witness import LambdaWitness
     from phivault.adapters.postgres import PostgresStore
+    from phivault.adapters.s3_log import S3Log
     from phivault.audit.log.note import VerifierKey
+    from phivault.audit.log.store import EventObjects, LogReader
+    from phivault.audit.seal.sealer import Sealer
     from phivault.audit.witness import WitnessStand
     from phivault.identity.service import Identity
     from phivault.identity.session import Sessions
@@ -36,6 +39,7 @@ def _utc() -> datetime:
 
 @cache
 def recorder() -> Recorder:
+    from phivault.adapters.last_checkpoint import LastCheckpoint
     from phivault.adapters.s3_events import S3Events
 
     events = S3Events(
@@ -43,7 +47,12 @@ def recorder() -> Recorder:
         lock_mode=settings().audit_lock_mode,
         retention_days=settings().audit_retention_days,
     )
-    return Recorder(events, audit_index(), deadline_seconds=settings().audit_deadline_seconds)
+    return Recorder(
+        events,
+        audit_index(),
+        deadline_seconds=settings().audit_deadline_seconds,
+        last_checkpoint=LastCheckpoint(settings().audit_head_bucket),
+    )
 
 
 @cache
@@ -170,6 +179,41 @@ def records() -> Records:
         decider=decider(),
         now=_utc,
         new_id=lambda: str(uuid4()),  # random: the time in a version 7 would date a de-identified record
+    )
+
+
+@cache
+def log_store() -> S3Log:
+    """The Merkle log and the objects under it, read and written."""
+    from phivault.adapters.s3_log import S3Log
+
+    return S3Log(
+        settings().audit_bucket,
+        settings().audit_head_bucket,
+        lock_mode=settings().audit_lock_mode,
+        retention_days=settings().audit_retention_days,
+    )
+
+
+def log_reader() -> LogReader:
+    return log_store()
+
+
+def event_objects() -> EventObjects:
+    return log_store()
+
+
+@cache
+def sealer() -> Sealer:
+    from phivault.audit.seal.sealer import Sealer
+
+    return Sealer(
+        log_store(),
+        log_signer(),
+        witness(),
+        audit_index(),
+        origin=settings().log_origin,
+        witness_name=settings().witness_name,
     )
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _BATCH: Final = 25
+_READ_BATCH: Final = 100
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 2.0
 _SHARDS: Final = 4
 
 
@@ -49,10 +52,12 @@ of the sparse indexes it is in; ``at`` is ``timestamp#id``, ``line`` the event's
 
 
 class DynamoDbAuditIndex:
-    """Fills ``phivault.audit.store.EventIndex`` and ``phivault.audit.query.EventRows``.
+    """Fills ``phivault.audit.store.EventIndex``, ``phivault.audit.query.EventRows`` and
+    ``phivault.audit.seal.store.IndexRows``.
 
-    ``add`` needs dynamodb:BatchWriteItem, ``newest`` dynamodb:Query on the table and its indexes. ``add`` gives
-    up after ``add_seconds``: it stands in the way of an answer that needn't wait for it.
+    ``add`` needs dynamodb:BatchWriteItem, ``heal`` that and dynamodb:BatchGetItem, ``newest`` dynamodb:Query on the
+    table and its indexes. ``add`` gives up after ``add_seconds``: it stands in the way of an answer that needn't
+    wait for it.
     """
 
     def __init__(self, table: str, *, add_seconds: float = 0.5) -> None:
@@ -68,6 +73,38 @@ class DynamoDbAuditIndex:
                     raise Unavailable("DynamoDB did not take the audit index's rows in time")
                 with translated("DynamoDB"):
                     requests = dynamodb.batch_write_item(RequestItems=requests).get("UnprocessedItems")
+
+    def heal(self, events: Sequence[RecordedEvent]) -> int:
+        written = 0
+        for batch in itertools.batched(events, _READ_BATCH, strict=False):
+            rows = {_place(row): row for row in map(_row, batch)}
+            held = {_place(row): row for row in self._held(list(rows))}
+            wrong = [row for place, row in rows.items() if held.get(place) != row]
+            for some in itertools.batched(wrong, _BATCH, strict=False):
+                self._patiently("batch_write_item", {self._table: [{"PutRequest": {"Item": row}} for row in some]})
+            written += len(wrong)
+        return written
+
+    def _held(self, places: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        keys = [{"by_day": {"S": by_day}, "at": {"S": at}} for by_day, at in places]
+        # Consistent: a row that was just added must not look as if it were missing.
+        return self._patiently("batch_get_item", {self._table: {"Keys": keys, "ConsistentRead": True}})
+
+    def _patiently(self, operation: str, requests: Any) -> list[dict[str, Any]]:
+        """A batch, with what DynamoDB didn't get to asked again, ever more slowly. The rows read, if any."""
+        call, pause = getattr(client("dynamodb"), operation), _FIRST_PAUSE
+        rows: list[dict[str, Any]] = []
+        while True:
+            with translated("DynamoDB"):
+                answer = call(RequestItems=requests)
+            rows += answer.get("Responses", {}).get(self._table, [])
+            requests = answer.get("UnprocessedItems") or answer.get("UnprocessedKeys")
+            if not requests:
+                return rows
+            if pause > _LONGEST_PAUSE:
+                raise Unavailable("DynamoDB is too busy to heal the audit index")
+            time.sleep(pause)
+            pause *= 2
 
     def newest(self, partition: Partition, *, lowest: str, below: str, limit: int) -> list[RecordedEvent]:
         dynamodb, keys = client("dynamodb"), _keys(partition)
@@ -109,6 +146,10 @@ def _row(recorded: RecordedEvent) -> dict[str, Any]:
     }
     row |= {f"by_{partition.by}": _key(partition) for partition in _sparse(event)}
     return {name: {"S": value} for name, value in row.items()} | {"position": {"N": str(recorded.position)}}
+
+
+def _place(row: dict[str, Any]) -> tuple[str, str]:
+    return row["by_day"]["S"], row["at"]["S"]
 
 
 def _sparse(event: AuditEvent) -> Iterator[Partition]:

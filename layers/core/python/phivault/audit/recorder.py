@@ -12,7 +12,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from phivault.audit.canonical import NO_HASH, EventLine, Genesis, Link, encode, line_hash
 from phivault.audit.event import AuditEvent
@@ -21,18 +21,21 @@ from phivault.errors import PhivaultError, Unavailable
 
 _log = logging.getLogger(__name__)
 _RETRY_AFTER = 2
+LONGEST_SILENCE = timedelta(days=1)
+"""After it a process begins a new writer, so that the sealer needn't remember every writer that ever was."""
 _REQUESTS_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
     """A chain that only this process appends to. ``sequence`` and ``prev`` are of the last acknowledged line;
-    -1 while there is none. ``predecessor`` is the last writer of this process that had one."""
+    -1 while there is none; ``at`` is its time. ``predecessor`` is the last writer of this process that had one."""
 
     id: str
     sequence: int = -1
     prev: str = NO_HASH
     predecessor: Writer | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,23 @@ def _utc() -> datetime:
 
 class Recorder:
     """One per process, shared by its threads. ``deadline_seconds`` bounds the wait for the log; the index, which
-    needn't be waited for, has its own, shorter bound."""
+    needn't be waited for, has its own, shorter bound. ``last_checkpoint`` answers at once what an event says of the
+    Merkle log (``size/root``, or empty while nothing is known); it is called by one thread at a time."""
 
     _turn: threading.Lock
     _writer: Writer | None
     _acknowledged: Writer | None
 
     def __init__(
-        self, store: EventStore, index: EventIndex, *, deadline_seconds: float, now: Callable[[], datetime] = _utc
+        self,
+        store: EventStore,
+        index: EventIndex,
+        *,
+        deadline_seconds: float,
+        now: Callable[[], datetime] = _utc,
+        last_checkpoint: Callable[[], str] = str,
     ) -> None:
-        self._store, self._index = store, index
+        self._store, self._index, self._last_checkpoint = store, index, last_checkpoint
         self._deadline_seconds, self._now = deadline_seconds, now
         self._requests: deque[str] = deque(maxlen=_REQUESTS_KEPT)
         self._start_afresh()
@@ -84,7 +94,8 @@ class Recorder:
         if not self._turn.acquire(timeout=self._deadline_seconds):
             raise Unavailable("The audit log is busy", retry_after=_RETRY_AFTER)
         try:
-            batch = next_batch(self._writer or self._new_writer(), events, self._now())
+            now = self._now()
+            batch = next_batch(self._current(now), events, now, self._last_checkpoint())
             self._store_batch(batch, deadline)
         finally:
             self._turn.release()
@@ -118,7 +129,10 @@ class Recorder:
             # The log is the authority and the index can be rebuilt from it: an outage of one isn't both.
             _log.warning("audit index not written: %s (%s)", error.code, batch.key)
 
-    def _new_writer(self) -> Writer:
+    def _current(self, now: datetime) -> Writer:
+        writer = self._writer
+        if writer is not None and writer.at is not None and now - writer.at < LONGEST_SILENCE:
+            return writer
         return Writer(secrets.token_hex(16), predecessor=self._acknowledged)
 
     def _start_afresh(self) -> None:
@@ -128,7 +142,7 @@ class Recorder:
         self._acknowledged = None
 
 
-def next_batch(writer: Writer, events: Sequence[AuditEvent], now: datetime) -> Batch:
+def next_batch(writer: Writer, events: Sequence[AuditEvent], now: datetime, checkpoint: str = "") -> Batch:
     """The lines that continue ``writer``'s chain with ``events``, the genesis before its first, and their key."""
     first, sequence, prev = writer.sequence + 1, writer.sequence, writer.prev
     lines: list[bytes] = []
@@ -137,9 +151,11 @@ def next_batch(writer: Writer, events: Sequence[AuditEvent], now: datetime) -> B
         sequence, prev = 0, line_hash(lines[0])
     for event in events:
         sequence += 1
-        lines.append(encode(EventLine(event, Link(writer=writer.id, sequence=sequence, prev=prev))))
+        link = Link(writer=writer.id, sequence=sequence, prev=prev, checkpoint=checkpoint)
+        lines.append(encode(EventLine(event, link)))
         prev = line_hash(lines[-1])
-    return Batch(object_key(writer.id, first, now), first, tuple(lines), Writer(writer.id, sequence, prev))
+    after = Writer(writer.id, sequence, prev, at=now)
+    return Batch(object_key(writer.id, first, now), first, tuple(lines), after)
 
 
 def object_key(writer: str, sequence: int, now: datetime) -> str:

@@ -16,7 +16,7 @@ from phivault.audit.seal.progress import Position, Progress, oldest_open
 from phivault.errors import IntegrityError, NotFound
 
 MAX_LINES: Final = 65_536
-MAX_BYTES: Final = 64 << 20
+MAX_BYTES: Final = 48 << 20
 GAP_WAIT: Final = timedelta(minutes=10)
 _READ_AHEAD: Final = 64
 _log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Taken:
 
 
 def take(objects: Objects, progress: Progress, names: Sequence[Named], now: datetime, pool: Executor) -> Taken:
-    """At most 65,536 lines (64 MiB) of the objects named, in that order. Raises Unavailable."""
+    """At most 65,536 lines (48 MiB) of the objects named, in that order. Raises Unavailable."""
     taking = _Taking(objects, progress, now)
     for name, body in _read(objects.get, names, pool):
         if not taking.takes(name, body):
