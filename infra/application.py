@@ -16,7 +16,7 @@ from constructs import Construct
 
 from functions.table import TABLE, Function
 from infra.api import STAGE, Api
-from infra.audit_log import AUDIT_ARN, HEAD_ARN, AuditLog
+from infra.audit_log import AuditLog
 from infra.code import Sources
 from infra.database import Database
 from infra.dead_letters import dead_letters
@@ -30,11 +30,11 @@ from infra.keys import Keys
 from infra.migrations import Migrations
 from infra.network import FUNCTIONS, Network
 from infra.place import Place
+from infra.recording import OBJECTS, joined, recording
 from infra.release import Releases
 from infra.settings import Deployment
 from infra.state import State
 from infra.witness import NAME as WITNESS
-from phivault.adapters import dynamodb_audit_index
 
 MIGRATE = "cloudformation"
 
@@ -115,14 +115,7 @@ class Application(Place):
     def _given(self, context_keys: str) -> Given:
         stores, settings = self._stores, self.settings
         values = {
-            "profile": settings.profile,
             "cors_origins": json.dumps(settings.cors_origins),
-            "audit_bucket": stores.audit_log.audit.ref,
-            "audit_index_table": stores.audit_log.index.ref,
-            "audit_lock_mode": settings.lock_mode,
-            "audit_retention_days": str(settings.audit_retention_days),
-            "audit_deadline_seconds": "3.0",
-            "audit_head_bucket": stores.audit_log.head.ref,
             "audit_exports_bucket": stores.evidence.exports.ref,
             "export_retention_days": str(settings.export_retention_days),
             "log_origin": settings.log_origin,
@@ -147,18 +140,13 @@ class Application(Place):
             "tenant_context_keys": context_keys,
         }
         streams = {"dynamodb:audit_index_table": stores.audit_log.index.attr_stream_arn}
-        return Given(values, self._resources(), streams, self._wildcards())
+        own = Given(values, self._resources(), streams, self._wildcards())
+        return joined(recording(settings, stores.audit_log), own)
 
     def _wildcards(self) -> dict[str, tuple[str, str]]:
         """Buckets of other stacks, by the names of the exports that hold their ARNs."""
-        reason = "The objects of one bucket, whose keys are drawn at run time"
-        exported = {
-            "audit_bucket": AUDIT_ARN,
-            "audit_head_bucket": HEAD_ARN,
-            "audit_exports_bucket": EXPORTS_ARN,
-            "trail_bucket": TRAIL_ARN,
-        }
-        buckets = {setting: (f"{self.settings.prefix}-{name}/*", reason) for setting, name in exported.items()}
+        exported = {"audit_exports_bucket": EXPORTS_ARN, "trail_bucket": TRAIL_ARN}
+        buckets = {setting: (f"{self.settings.prefix}-{name}/*", OBJECTS) for setting, name in exported.items()}
         return buckets | {"gateway_log_group": (self._gateway_log_arn(), "All streams of the API's access log")}
 
     def _gateway_log_arn(self) -> str:
@@ -167,8 +155,6 @@ class Application(Place):
     def _resources(self) -> Resources:
         stores = self._stores
         arns = {
-            "audit_bucket": stores.audit_log.audit_arn,
-            "audit_head_bucket": stores.audit_log.head_arn,
             "audit_exports_bucket": stores.evidence.exports_arn,
             "trail_bucket": stores.evidence.trail_arn,
             "log_key_arn": stores.keys.log.attr_arn,
@@ -176,7 +162,6 @@ class Application(Place):
             "sealer_function": self.settings.function_arn("sealer"),
             "exporter_function": self.settings.function_arn("exporter"),
             "gateway_log_group": self._gateway_log_arn(),
-            "audit_index_table": stores.audit_log.index.attr_arn,
             "subject_key_arn": stores.keys.subjects.key_arn,
             "subject_keys_table": stores.state.subject_keys.attr_arn,
             "access_state_table": stores.state.access_state.attr_arn,
@@ -185,8 +170,7 @@ class Application(Place):
             "postgres_secret_arn": stores.database.secret_arn,
         }
         parts = {("postgres_host", role): arn for role, arn in stores.database.user_arns().items()}
-        names = tuple(index["IndexName"] for index in dynamodb_audit_index.TABLE["GlobalSecondaryIndexes"])
-        return Resources(arns, parts, {"audit_index_table": names})
+        return Resources(arns, parts)
 
     def _api(self) -> None:
         pool = cognito.UserPool.from_user_pool_arn(self, "Pool", self._stores.identity.pool.attr_arn)

@@ -15,13 +15,14 @@ from constructs import Construct
 from functions.table import TABLE
 from infra import waf
 from infra.acknowledge import acknowledge, wildcards
-from infra.audit_log import AUDIT_ARN, AuditLog
+from infra.audit_log import AuditLog
 from infra.code import Sources
 from infra.dead_letters import dead_letters
 from infra.function import Given, TableFunction
 from infra.function import Place as Around
 from infra.grants import Resources
 from infra.place import Place
+from infra.recording import joined, recording
 from infra.roles import managed_policy
 from infra.settings import Deployment
 
@@ -62,23 +63,7 @@ class Identity(Place):
 
     def _given(self, log: AuditLog) -> Given:
         """What the trigger records a refusal with."""
-        arns = {
-            "user_pool_id": self.pool.attr_arn,
-            "audit_bucket": log.audit_arn,
-            "audit_index_table": log.index.attr_arn,
-        }
-        values = {
-            "profile": self.settings.profile,
-            "audit_bucket": log.audit.ref,
-            "audit_index_table": log.index.ref,
-            "audit_lock_mode": self.settings.lock_mode,
-            "audit_retention_days": str(self.settings.audit_retention_days),
-            "audit_deadline_seconds": "3.0",
-        }
-        objects = "The objects of one bucket, whose keys are drawn at run time"
-        return Given(
-            values, Resources(arns), wildcards={"audit_bucket": (f"{self.settings.prefix}-{AUDIT_ARN}/*", objects)}
-        )
+        return joined(recording(self.settings, log), Given({}, Resources({"user_pool_id": self.pool.attr_arn})))
 
     @property
     def issuer(self) -> str:
