@@ -6,7 +6,6 @@ before checks the whole.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -30,10 +29,7 @@ class Ends(NamedTuple):
 def check_segment(found: Findings, taken: Lines) -> dict[str, Ends]:
     firsts: dict[str, int] = {}
     tips: dict[str, tuple[int, str]] = {}
-    hashes = [hashlib.sha256(line).hexdigest() for line in taken.lines]
-    for at, (instead, _) in taken.withheld.items():
-        hashes[at] = instead
-    rows = zip(taken.writers, taken.sequences, taken.prevs, hashes, strict=True)
+    rows = zip(taken.writers, taken.sequences, taken.prevs, taken.hashes, strict=True)
     for at, (writer, sequence, prev, own) in enumerate(rows):
         tip = tips.get(writer)
         if tip is None:

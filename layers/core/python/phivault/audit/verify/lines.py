@@ -7,12 +7,15 @@ has no equal, is left to V5.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from phivault.audit.canonical import MAX_LINE, expression, field_expression
+from phivault.audit.log.merkle import leaf_hashes
 from phivault.audit.verify.finding import Findings, Step
 
 _CAPTURED: Final = ("checkpoint", "prev", "sequence", "timestamp", "writer")
@@ -40,6 +43,7 @@ _OTHER: Final = re.compile(
     r'"predecessor_hash":"(?P<predecessor_hash>\w+)","predecessor_sequence":(?P<predecessor_sequence>-?\d+),'
     r'"sequence":0,"timestamp":"(?P<timestamp>[^"]+)","v":1,"writer":"(?P<writer>\w+)")\}'
 )
+_BLOCK: Final = 1 << 19  # bytes looked at together: what stays in a processor's cache
 _ID: Final = re.compile(rb'"id":"([0-9a-f-]{36})"')
 
 
@@ -56,24 +60,29 @@ class Genesis:
 
 @dataclass(slots=True)
 class Lines:
-    """A segment's lines by column; ``at`` counts from the segment's first. A refused line's writer is "", a withheld
-    one's timestamp. ``withheld`` has the hash and leaf hash (hex) that stand for a line."""
+    """A segment's lines by column; ``at`` counts from the segment's first. ``offsets`` are where each begins in
+    ``data``, and the end; ``hashes`` (hex) are of each line, ``leaves`` its leaf hash. A refused line's writer is "", a
+    withheld one's timestamp."""
 
     first: int
     data: bytes
-    lines: list[bytes]
-    writers: list[str]
-    prevs: list[str]
-    sequences: list[int]
-    timestamps: list[str]
-    checkpoints: list[str]
-    withheld: dict[int, tuple[str, str]]
-    genesis: list[Genesis]
+    offsets: list[int] = field(default_factory=lambda: [0])
+    hashes: list[str] = field(default_factory=list)
+    leaves: list[bytes] = field(default_factory=list)
+    writers: list[str] = field(default_factory=list)
+    prevs: list[str] = field(default_factory=list)
+    sequences: list[int] = field(default_factory=list)
+    timestamps: list[str] = field(default_factory=list)
+    checkpoints: list[str] = field(default_factory=list)
+    withheld: set[int] = field(default_factory=set)
+    genesis: list[Genesis] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.writers)
 
     def event(self, at: int) -> str:
         """The id of the event at ``at``, where there is one."""
-        named = _ID.search(self.lines[at])
-        return named[1].decode() if named else ""
+        return _event(self.data[self.offsets[at] : self.offsets[at + 1]])
 
 
 def accepts(line: bytes) -> bool:
@@ -83,20 +92,38 @@ def accepts(line: bytes) -> bool:
 
 def read_lines(found: Findings, first: int, data: bytes, count: int, tenant: str) -> Lines:
     """``tenant`` is "" where no line may be withheld."""
-    lines = data.split(b"\n")
-    if lines.pop():
-        found.add(Step.LINES, "The last line of a segment has no end", leaf=first + len(lines))
-    if len(lines) != count:
-        found.add(Step.LINES, f"A segment has {len(lines)} lines instead of {count}", leaf=first)
-    rows = _rows(found, first, data, lines)
-    _, checkpoints, _, prevs, sequences, timestamps, writers, others = map(list, zip(*rows, strict=True))
-    taken = Lines(first, data, lines, writers, prevs, [], timestamps, checkpoints, {}, [])
-    for at, other in enumerate(others):
-        if other:
-            sequences[at] = _place(taken, at, other)
-    taken.sequences = list(map(int, sequences))
-    _check_tenant(found, taken, tenant)
+    taken, start = Lines(first, data), 0
+    while start < len(data):
+        end = data.find(b"\n", min(start + _BLOCK, len(data) - 1)) + 1 or len(data)
+        _read_block(found, taken, data[start:end], tenant)
+        start = end
+    if len(taken) != count:
+        found.add(Step.LINES, f"A segment has {len(taken)} lines instead of {count}", leaf=first)
     return taken
+
+
+def _read_block(found: Findings, taken: Lines, block: bytes, tenant: str) -> None:
+    base, lines = len(taken), block.split(b"\n")
+    if lines[-1]:
+        found.add(Step.LINES, "The last line of a segment has no end", leaf=taken.first + base + len(lines) - 1)
+    else:
+        lines.pop()
+    rows = _rows(found, taken.first + base, block, lines)
+    _, checkpoints, _, prevs, sequences, timestamps, writers, others = map(list, zip(*rows, strict=True))
+    lengths = accumulate((len(line) + 1 for line in lines), initial=taken.offsets.pop())
+    taken.offsets += lengths
+    taken.hashes += [hashlib.sha256(line).hexdigest() for line in lines]
+    taken.leaves += leaf_hashes(lines)
+    taken.writers += writers
+    taken.prevs += prevs
+    taken.timestamps += timestamps
+    taken.checkpoints += checkpoints
+    if any(others):
+        for at, other in enumerate(others):
+            if other:
+                sequences[at] = _place(taken, base + at, other)
+    taken.sequences += map(int, sequences)
+    _check_tenant(found, taken, base, lines, tenant)
 
 
 def _rows(found: Findings, first: int, data: bytes, lines: Sequence[bytes]) -> Sequence[tuple[str, ...]]:
@@ -109,8 +136,8 @@ def _rows(found: Findings, first: int, data: bytes, lines: Sequence[bytes]) -> S
         and max(map(len, lines), default=0) <= MAX_LINE
         and all(map(_holds, _COLUMNS, zip(*rows, strict=True)))
     ):
-        return rows or [_REFUSED]
-    return [_row(found, first + at, line) for at, line in enumerate(lines)] or [_REFUSED]
+        return rows
+    return [_row(found, first + at, line) for at, line in enumerate(lines)]
 
 
 _REFUSED: Final = ("", "", "", "", "0", "", "", "")
@@ -125,8 +152,7 @@ def _row(found: Findings, leaf: int, line: bytes) -> tuple[str, ...]:
     match = _STRICT.fullmatch(line.decode("latin-1") + "\n") if len(line) <= MAX_LINE else None
     if match is not None:
         return match.groups("")
-    named = _ID.search(line)
-    found.add(Step.LINES, "A line is not of the schema", leaf=leaf, event=named[1].decode() if named else "")
+    found.add(Step.LINES, "A line is not of the schema", leaf=leaf, event=_event(line))
     return _REFUSED
 
 
@@ -136,7 +162,8 @@ def _place(taken: Lines, at: int, line: str) -> str:
     assert match is not None, "both expressions are of one schema"
     if match["withheld"]:
         taken.writers[at] = match["withheld"]
-        taken.withheld[at] = match["hash"], match["leaf"]
+        taken.withheld.add(at)
+        taken.hashes[at], taken.leaves[at] = match["hash"], bytes.fromhex(match["leaf"])
         return match["sequence"]
     taken.writers[at], taken.timestamps[at] = match["writer"], match["timestamp"]
     named = match["predecessor"], int(match["predecessor_sequence"]), match["predecessor_hash"]
@@ -144,13 +171,18 @@ def _place(taken: Lines, at: int, line: str) -> str:
     return "0"
 
 
-def _check_tenant(found: Findings, taken: Lines, tenant: str) -> None:
+def _check_tenant(found: Findings, taken: Lines, base: int, lines: Sequence[bytes], tenant: str) -> None:
     if not tenant:
         for at in taken.withheld:
-            found.add(Step.LINES, "A line is withheld in an export of all tenants", leaf=taken.first + at)
+            if at >= base:
+                found.add(Step.LINES, "A line is withheld in an export of all tenants", leaf=taken.first + at)
         return
     own = f'"tenant":"{tenant}",'.encode()
-    for at, line in enumerate(taken.lines):
+    for at, line in enumerate(lines, base):
         if taken.prevs[at] and own not in line:
-            text = "A line of another tenant isn't withheld"
-            found.add(Step.LINES, text, leaf=taken.first + at, event=taken.event(at))
+            found.add(Step.LINES, "A line of another tenant isn't withheld", leaf=taken.first + at, event=_event(line))
+
+
+def _event(line: bytes) -> str:
+    named = _ID.search(line)
+    return named[1].decode() if named else ""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import accumulate
+from functools import partial
 from typing import Final, NamedTuple
 
 from phivault.audit.canonical import field_expression
@@ -69,71 +69,108 @@ class Covered:
     keys: list[str] = field(default_factory=list)
 
 
-class _Segment:
-    """The lines of a segment, by byte."""
-
-    def __init__(self, taken: Lines) -> None:
-        self.taken = taken
-        self.offsets = list(accumulate(map(len, taken.lines), lambda total, length: total + length + 1, initial=0))
-        self.view = memoryview(taken.data)
-
-    def run(self, start: int, end: int) -> Run:
-        writers = set(self.taken.writers[start:end])
-        body = self.taken.data[self.offsets[start] : self.offsets[end]]
-        return Run(end - start, body, writers.pop() if len(writers) == 1 else "", self.lacks(start, end))
-
-    def lacks(self, start: int, end: int) -> bool:
-        return bool(self.taken.withheld) and any(at in self.taken.withheld for at in range(start, end))
-
-
 def check_segment(found: Findings, taken: Lines, data: bytes, ends: dict[str, Ends]) -> Covered:
     """``data`` are the objects that begin in the segment. Sets each writer's last object in ``ends``."""
-    segment, covered, lines = _Segment(taken), Covered(), len(taken.lines)
-    at: int | None = None
-    shards: dict[str, str] = {}
-    last: dict[str, int] = {}
-    for entry in _entries(found, data):
-        start = int(entry[2]) - taken.first
-        end = start + int(entry[0])
-        if not (max(at or 0, 0) <= start < lines and start < end) or (at is not None and start != at):
-            found.add(Step.OBJECTS, "Objects don't follow each other line by line", leaf=int(entry[2]), object=entry[3])
-            at = max(at or 0, min(end, lines))
-            continue
-        if at is None:
-            covered.head = segment.run(0, start)
-        at = min(end, lines)
-        covered.starts.append(taken.first + start)
-        covered.keys.append(entry[3])
-        last[entry[5]] = start
-        _check_name(found, segment, entry, start, at, shards)
-        if end > lines:
-            covered.tail, covered.tail_run = Entry(*entry), segment.run(start, lines)
-        else:
-            _check_bytes(found, segment, entry, start, end)
-    covered.count = len(covered.starts)
-    if at is None:
-        covered.head = segment.run(0, lines)
-    elif at < lines:
-        found.add(Step.OBJECTS, "A line lies in no stored object", leaf=taken.first + at, event=taken.event(at))
-    for writer, start in last.items():
+    covered, rows = Covered(), _entries(found, data)
+    placed = _in_order(found, taken, rows)
+    if not _sound(taken, placed):
+        _name(found, taken, placed)
+    covered.starts = [taken.first + start for start, _, _ in placed]
+    covered.keys = [row[3] for _, _, row in placed]
+    covered.count = len(placed)
+    covered.head = _run(taken, 0, placed[0][0] if placed else len(taken))
+    if placed:
+        start, end, row = placed[-1]
+        if end > len(taken):
+            covered.tail, covered.tail_run = Entry(*row), _run(taken, start, len(taken))
+        elif end < len(taken):
+            found.add(Step.OBJECTS, _NOWHERE, leaf=taken.first + end, event=taken.event(end))
+    for writer, start in {row[5]: start for start, _, row in placed}.items():
         if writer in ends:
             sequence, prev = taken.sequences[start], taken.prevs[start]
             ends[writer] = ends[writer]._replace(object_sequence=sequence, object_prev=prev)
     return covered
 
 
-def _entries(found: Findings, data: bytes) -> Iterator[tuple[str, ...]]:
-    text = data.decode("latin-1")
-    rows = _SOUND.findall(text)
+type _Row = tuple[str, ...]
+type _Placed = tuple[int, int, _Row]
+
+
+def _in_order(found: Findings, taken: Lines, rows: list[_Row]) -> list[_Placed]:
+    """Each object's first line and the one after its last, in the segment; what doesn't go on where the one before
+    ended is left out."""
+    placed: list[_Placed] = []
+    expected: int | None = None
+    for row in rows:
+        start = int(row[2]) - taken.first
+        end = start + int(row[0])
+        if (start != expected and (expected is not None or not 0 <= start < len(taken))) or start >= len(taken):
+            found.add(Step.OBJECTS, "Objects don't follow each other line by line", leaf=int(row[2]), object=row[3])
+            expected = max(expected or 0, end)
+        elif start == end:
+            found.add(Step.OBJECTS, "An object has no lines", leaf=int(row[2]), object=row[3])
+        else:
+            placed.append((start, end, row))
+            expected = end
+    return placed
+
+
+def _sound(taken: Lines, placed: list[_Placed]) -> bool:
+    """Whether there is nothing to name: the same as ``_name``, all at once."""
+    if taken.withheld or not placed:
+        return False
+    view, offsets, whole = memoryview(taken.data), taken.offsets, len(taken)
+    if placed[-1][1] > whole:
+        return False
+    return (
+        [row[5] for _, _, row in placed] == [taken.writers[start] for start, _, _ in placed]
+        and [int(row[6], 16) for _, _, row in placed] == [taken.sequences[start] for start, _, _ in placed]
+        and all(set(taken.writers[start:end]) == {row[5]} for start, end, row in placed if end - start > 1)
+        and all(_shard(writer) == shard for shard, writer in {row[4:6] for _, _, row in placed})
+        and [int(row[7]) for _, _, row in placed] == [offsets[end] - offsets[start] for start, end, _ in placed]
+        and [row[1] for _, _, row in placed]
+        == [_md5(view[offsets[start] : offsets[end]]).hexdigest() for start, end, _ in placed]
+    )
+
+
+def _name(found: Findings, taken: Lines, placed: list[_Placed]) -> None:
+    for start, end, row in placed:
+        leaf, here = taken.first + start, min(end, len(taken))
+        if set(taken.writers[start:here]) != {row[5]} or taken.sequences[start] != int(row[6], 16):
+            found.add(Step.OBJECTS, "An object's name is not that of its lines", leaf=leaf, object=row[3])
+        if _shard(row[5]) != row[4]:
+            found.add(Step.OBJECTS, "An object's shard is not its writer's", leaf=leaf, object=row[3])
+        run = _run(taken, start, here)
+        if here < end or run.withheld:
+            continue
+        if len(run.body) != int(row[7]) or _md5(run.body).hexdigest() != row[1]:
+            found.add(Step.OBJECTS, _DIFFERS, leaf=leaf, event=taken.event(start), object=row[3])
+
+
+def _run(taken: Lines, start: int, end: int) -> Run:
+    writers = set(taken.writers[start:end])
+    body = taken.data[taken.offsets[start] : taken.offsets[end]]
+    withheld = bool(taken.withheld) and not taken.withheld.isdisjoint(range(start, end))
+    return Run(end - start, body, writers.pop() if len(writers) == 1 else "", withheld)
+
+
+def _shard(writer: str) -> str:
+    return hashlib.sha256(writer.encode()).hexdigest()[:2]
+
+
+def _entries(found: Findings, data: bytes) -> list[_Row]:
+    """Those of a recorder's objects, as in ``Entry``."""
+    rows = _SOUND.findall(data.decode("latin-1"))
     if len(rows) == data.count(b"\n") and (not data or data.endswith(b"\n")):
-        yield from rows
-        return
+        return rows
+    taken: list[_Row] = []
     for line in data.split(b"\n"):
         match = _SOUND.fullmatch(line.decode("latin-1") + "\n")
         if match is not None:
-            yield match.groups()
+            taken.append(match.groups())
         elif line:
             _explain(found, line)
+    return taken
 
 
 def _explain(found: Findings, line: bytes) -> None:
@@ -145,32 +182,9 @@ def _explain(found: Findings, line: bytes) -> None:
         found.add(Step.OBJECTS, text, leaf=entry.first, object=entry.key)
 
 
-def _check_name(
-    found: Findings, segment: _Segment, entry: tuple[str, ...], start: int, end: int, shards: dict[str, str]
-) -> None:
-    taken, writer = segment.taken, entry[5]
-    if writer not in shards:
-        shards[writer] = hashlib.sha256(writer.encode()).hexdigest()[:2]
-    if (
-        taken.writers[start] != writer
-        or taken.sequences[start] != int(entry[6], 16)
-        or (end - start > 1 and taken.writers[start:end].count(writer) != end - start)
-    ):
-        found.add(Step.OBJECTS, "An object's name is not that of its lines", leaf=taken.first + start, object=entry[3])
-    if shards[writer] != entry[4]:
-        found.add(Step.OBJECTS, "An object's shard is not its writer's", leaf=taken.first + start, object=entry[3])
-
-
-def _check_bytes(found: Findings, segment: _Segment, entry: tuple[str, ...], start: int, end: int) -> None:
-    body = segment.view[segment.offsets[start] : segment.offsets[end]]
-    if (
-        len(body) != int(entry[7]) or hashlib.md5(body, usedforsecurity=False).hexdigest() != entry[1]
-    ) and not segment.lacks(start, end):
-        leaf = segment.taken.first + start
-        found.add(Step.OBJECTS, _DIFFERS, leaf=leaf, event=segment.taken.event(start), object=entry[3])
-
-
 _DIFFERS: Final = "A stored object is not what the log has of it"
+_NOWHERE: Final = "A line lies in no stored object"
+_md5: Final = partial(hashlib.md5, usedforsecurity=False)
 
 
 class Borders:
@@ -180,7 +194,7 @@ class Borders:
     def __init__(self, *, whole: bool) -> None:
         self._open: Entry | None = None
         self._missing, self._size, self._withheld = 0, 0, False
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._md5 = _md5()
         self._may_begin_inside = not whole
 
     def join(self, found: Findings, first: int, covered: Covered) -> None:
@@ -192,7 +206,7 @@ class Borders:
         if covered.tail is not None and covered.tail_run is not None:
             run, self._open = covered.tail_run, covered.tail
             self._missing, self._size = int(covered.tail.lines) - run.count, len(run.body)
-            self._md5, self._withheld = hashlib.md5(run.body, usedforsecurity=False), run.withheld
+            self._md5, self._withheld = _md5(run.body), run.withheld
 
     def finish(self, found: Findings) -> None:
         if self._open is not None:
@@ -202,7 +216,7 @@ class Borders:
         entry = self._open
         if entry is None:
             if not (self._may_begin_inside and run.writer):
-                found.add(Step.OBJECTS, "A line lies in no stored object", leaf=first)
+                found.add(Step.OBJECTS, _NOWHERE, leaf=first)
             return
         self._md5.update(run.body)
         self._missing, self._size = self._missing - run.count, self._size + len(run.body)

@@ -64,7 +64,7 @@ def check(job: Job) -> Result:
 
 def _check(result: Result, job: Job, segment: Segment, taken: Lines) -> None:
     found = result.findings
-    result.root = tree.check_segment(found, job.files, job.listed, job.first, tree.leaves_of(taken))
+    result.root = tree.check_segment(found, job.files, job.listed, job.first, taken.leaves)
     if result.root.hex() != segment.root:
         found.add(Step.TREE, "A segment's root is not the manifest's", path=segment.lines, leaf=job.first)
     result.ends = chains.check_segment(found, taken)

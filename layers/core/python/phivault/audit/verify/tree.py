@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from phivault.audit.export.manifest import File
-from phivault.audit.log.merkle import HASH_SIZE, leaf_hashes, root
+from phivault.audit.log.merkle import HASH_SIZE, root
 from phivault.audit.log.tiles import WIDTH, Tile, tiles_over
 from phivault.audit.verify import contents
 from phivault.audit.verify.files import Files
 from phivault.audit.verify.finding import Findings, Step
-from phivault.audit.verify.lines import Lines
-
-
-def leaves_of(taken: Lines) -> list[bytes]:
-    leaves = leaf_hashes(taken.lines)
-    for at, (_, leaf) in taken.withheld.items():
-        leaves[at] = bytes.fromhex(leaf)
-    return leaves
 
 
 def leaves_in_tiles(
