@@ -31,16 +31,18 @@ type Code = Annotated[str, Field(pattern=r"^([0-9]{6}|SMS_MFA|SOFTWARE_TOKEN_MFA
 type RefreshToken = Annotated[str, Field(min_length=16, max_length=8192, pattern=r"^[A-Za-z0-9_=.-]+$")]
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """What any body is read as: nothing converted, nothing unknown."""
+
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class SignIn(_Body):
+class SignIn(Body):
     email: Email = Field(repr=False)
     password: Password = Field(repr=False)
 
 
-class Challenge(_Body):
+class Challenge(Body):
     """``code`` answers a factor, ``new_password`` answers NEW_PASSWORD_REQUIRED; exactly one of them."""
 
     challenge: ChallengeName
@@ -63,21 +65,21 @@ class Challenge(_Body):
         return self.code or self.new_password or ""
 
 
-class MfaTotp(_Body):
+class MfaTotp(Body):
     session: ProviderSession = Field(repr=False)
 
 
-class Refresh(_Body):
+class Refresh(Body):
     refresh_token: RefreshToken = Field(repr=False)
 
 
-class SignOut(_Body):
+class SignOut(Body):
     """The session is the access token's; a refresh token, if sent, is revoked with it."""
 
     refresh_token: RefreshToken | None = Field(default=None, repr=False)
 
 
-def read[T: _Body](model: type[T], body: bytes) -> T:
+def read[T: Body](model: type[T], body: bytes) -> T:
     """A body from its JSON text; an empty one counts as ``{}``. Raises InvalidInput, for repeated members too."""
     try:
         read = model.model_validate_json(body or b"{}")
@@ -96,7 +98,7 @@ def _distinct(members: list[tuple[str, Any]]) -> None:
         raise InvalidInput("body: a member is repeated")
 
 
-def _place(model: type[_Body], location: tuple[int | str, ...], kind: str) -> str:
+def _place(model: type[Body], location: tuple[int | str, ...], kind: str) -> str:
     if not location:
         return f"body: {kind}" if kind != "value_error" else "body: exactly one answer, the one the challenge takes"
     known = str(location[0]) if location[0] in model.model_fields else "an unknown member"

@@ -6,6 +6,7 @@ can't be changed (DESIGN, P3).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from phivault.access.principal import Personal
@@ -40,11 +41,19 @@ def seal(keys: SubjectKeys, tenant: str, subject: str, ref: str, source: Source,
 
 def unseal_email(keys: SubjectKeys, tenant: str, personal: Personal) -> str | None:
     """The e-mail address alone; None where it wasn't known. Raises IntegrityError, Gone or Unavailable."""
+    return unseal(keys, tenant, personal, {EMAIL}).get(EMAIL)
+
+
+def unseal(
+    keys: SubjectKeys, tenant: str, personal: Personal, names: Collection[str] | None = None
+) -> dict[str, str]:
+    """user_email, ip_address and user_agent as far as they were known, or those of ``names``. Raises IntegrityError,
+    Gone or Unavailable."""
     version = envelope.read_header(personal.sealed).key_version
     key = keys.for_unsealing(tenant, personal.subject, version)
     context = SealContext(tenant, personal.subject, TYPE, personal.ref, 1)
-    email = envelope.unseal(key, context, personal.sealed, {EMAIL}).get(EMAIL)
-    return None if email is None else email.decode()
+    opened = envelope.unseal(key, context, personal.sealed, names)
+    return {name: value.decode() for name, value in opened.items()}
 
 
 def _bounded(user_agent: str) -> str:

@@ -199,9 +199,13 @@ def requested(job: Job) -> dict[str, Any]:
     return {"since": job.since, "open": job.open, "user_id": job.asker.user_id, "role": job.asker.role}
 
 
+def is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
+
+
 def check_id(id: str) -> None:
     """Raises NotFound for what can't be an export's id: nothing is looked for under it."""
-    if not _ID.fullmatch(id):
+    if not is_id(id):
         raise NotFound("There is no such export")
 
 
