@@ -232,6 +232,26 @@ TABLE: tuple[Function, ...] = (
         memory_mb=512,
     ),
     Function(
+        name="reconciler",
+        purpose="Compares AWS's trail of uses of keys and the gateway's log with the audit log",
+        trigger="schedule:3600",
+        settings=(
+            "profile",
+            *_RECORD_SETTINGS,
+            "trail_bucket",
+            "gateway_log_group",
+            "function_roles",
+            "witness_name",
+        ),
+        grants=(
+            *_RECORD,
+            Grant("trail_bucket", ("s3:ListBucket", "s3:GetObject")),
+            Grant("gateway_log_group", ("logs:FilterLogEvents",)),
+        ),
+        timeout_seconds=900,
+        memory_mb=2048,
+    ),
+    Function(
         name="migrate",
         purpose="The database's roles, migrations and context keys, at every release that changes them",
         postgres=True,

@@ -37,6 +37,7 @@ from infra.state import State
 from infra.witness import NAME as WITNESS
 
 MIGRATE = "cloudformation"
+RECONCILER = "reconciler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,9 @@ class Application(Place):
         self.functions = {
             row.name: self._function(row, given)
             for row in TABLE
-            if row.trigger not in (MIGRATE, "cognito:pre-token-generation-v2") and row.name != WITNESS
+            if row.trigger not in (MIGRATE, "cognito:pre-token-generation-v2") and row.name not in (WITNESS, RECONCILER)
         }
+        self.functions[RECONCILER] = self._reconciler(given)
         for function in self.functions.values():
             invoked_every(function)
         alerts_from(self.functions["alerts"], stores.audit_log.index.attr_stream_arn, self._around.dead_letters)
@@ -111,6 +113,16 @@ class Application(Place):
             made.function.invalidate_version_based_on(self.migrations.fingerprint)
         made.node.add_dependency(self.migrations.resource)
         return made
+
+    def _reconciler(self, given: Given) -> TableFunction:
+        """Last: it is told the roles of the functions that may open keys."""
+        roles = {
+            made.row.name: made.role.role_arn
+            for made in self.functions.values()
+            if any("kms:Decrypt" in grant.actions for grant in made.row.grants)
+        }
+        (row,) = (row for row in TABLE if row.name == RECONCILER)
+        return self._function(row, joined(given, Given({"function_roles": self.to_json_string(roles)}, Resources({}))))
 
     def _given(self, context_keys: str) -> Given:
         stores, settings = self._stores, self.settings

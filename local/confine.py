@@ -22,7 +22,7 @@ IAM_NAMES = {
     "s3:ListObjectVersions": "s3:ListBucketVersions",
     "lambda:Invoke": "lambda:InvokeFunction",
 }
-RESOURCES = ("TableName", "Bucket", "KeyId", "TopicArn", "UserPoolId", "SecretId", "FunctionName")
+RESOURCES = ("TableName", "Bucket", "KeyId", "TopicArn", "UserPoolId", "SecretId", "FunctionName", "logGroupName")
 CONFINED_TO = "PHIVAULT_CONFINED_TO"
 """Variables (as JSON) of what a function may call without being told its name, because a request brings it."""
 type Call = tuple[str, str]

@@ -259,9 +259,9 @@ class Stack:
 
 
 def function_roles() -> dict[str, str]:
-    """Functions that may open keys, by the ARN of the role that they have in the trail."""
+    """The functions that may open keys, and the ARN of the role that each has in the trail."""
     return {
-        role_arn(function.name): function.name
+        function.name: role_arn(function.name)
         for function in LOCAL
         if any("kms:Decrypt" in grant.actions for grant in function.grants)
     }

@@ -23,14 +23,26 @@ if TYPE_CHECKING:
     from phivault.adapters.kms_signer import KmsSigner
     from phivault.adapters.lambda_witness import LambdaWitness
     from phivault.adapters.postgres import PostgresStore
+    from phivault.adapters.s3_exports import S3Exports
     from phivault.adapters.s3_log import S3Log
+    from phivault.adapters.s3_retention import S3Retention
+    from phivault.audit.event import AuditEvent
+    from phivault.audit.export.build import Authority
+    from phivault.audit.export.job import Exporter
     from phivault.audit.log.note import VerifierKey
     from phivault.audit.log.store import EventObjects, LogReader
+    from phivault.audit.reconcile.run import Outcome, Window
+    from phivault.audit.retain import Applier
+    from phivault.audit.retention import Retention
     from phivault.audit.seal.sealer import Sealer
     from phivault.audit.witness import WitnessStand
     from phivault.identity.service import Identity
     from phivault.identity.session import Sessions
     from phivault.records.service import Records
+
+
+SEALER_SECONDS = 300
+"""As long as the function table lets the sealer run."""
 
 
 def _utc() -> datetime:
@@ -60,6 +72,31 @@ def audit_index() -> DynamoDbAuditIndex:
     from phivault.adapters.dynamodb_audit_index import DynamoDbAuditIndex
 
     return DynamoDbAuditIndex(settings().audit_index_table)
+
+
+def retention(by: str) -> Retention:
+    """``by`` is the operator's id."""
+    from phivault.adapters.dynamodb_retention import DynamoRetention
+    from phivault.audit.retention import Retention
+
+    rules = DynamoRetention(settings().access_state_table)
+    return Retention(rules, recorder(), default_days=settings().audit_retention_days, by=by)
+
+
+@cache
+def retention_applier() -> Applier:
+    from phivault.adapters.dynamodb_retention import DynamoRetention
+    from phivault.audit.retain import Applier
+
+    rules = DynamoRetention(settings().access_state_table)
+    return Applier(rules, locked_objects(), default_days=settings().audit_retention_days)
+
+
+@cache
+def locked_objects() -> S3Retention:
+    from phivault.adapters.s3_retention import S3Retention
+
+    return S3Retention(settings().audit_bucket, lock_mode=settings().audit_lock_mode)
 
 
 @cache
@@ -217,6 +254,22 @@ def sealer() -> Sealer:
     )
 
 
+def reconcile(window: Window) -> Outcome:
+    from phivault.adapters.gateway_log import CloudWatchGatewayLog
+    from phivault.adapters.s3_trail import S3Trail
+    from phivault.audit.reconcile.run import run
+    from phivault.audit.reconcile.sealed import SealedLog
+
+    return run(
+        window,
+        S3Trail(settings().trail_bucket),
+        CloudWatchGatewayLog(settings().gateway_log_group),
+        SealedLog(log_reader(), settings().witness_name),
+        recorder().append,
+        roles={arn: function for function, arn in settings().function_roles.items()},
+    )
+
+
 @cache
 def log_signer() -> KmsSigner:
     from phivault.adapters.kms_signer import KmsSigner
@@ -266,3 +319,53 @@ def witness_stand() -> WitnessStand:
         retention_days=settings().audit_retention_days,
     )
     return WitnessStand(sightings, KmsSigner(settings().witness_key_arn), settings().witness_name, [log_key()])
+
+
+@cache
+def exports() -> S3Exports:
+    from phivault.adapters.s3_exports import S3Exports
+
+    return S3Exports(settings().audit_exports_bucket, lock_mode=settings().audit_lock_mode)
+
+
+@cache
+def exporter() -> Exporter:
+    """Makes exports. It seals first, so that nothing recorded before is left out."""
+    from functools import partial
+
+    from phivault.adapters.lambda_invoke import invoke
+    from phivault.audit.export.job import Exporter
+
+    return Exporter(
+        log=log_store(),
+        objects=log_store(),
+        jobs=exports(),
+        folder=exports().folder,
+        authority=_authority(),
+        seal=partial(invoke, settings().sealer_function, {}, wait_seconds=SEALER_SECONDS),
+        record=recorder().append,
+        opener=_opened,
+    )
+
+
+def _authority() -> Authority:
+    from phivault.audit.export.build import Authority
+
+    account = settings().log_key_arn.split(":")[4]
+    return Authority(
+        signer=log_signer(),
+        log_key=log_key(),
+        witness_key=witness_key(),
+        log_account=account,
+        witness_account=settings().witness_account or account,
+    )
+
+
+def _opened(event: AuditEvent) -> dict[str, str]:
+    import base64
+
+    from phivault.access.principal import Personal
+    from phivault.identity.personal import unseal
+
+    sealed = base64.b64decode(event.personal)
+    return unseal(subject_keys(), event.tenant, Personal(event.personal_subject, event.personal_ref, sealed))

@@ -41,14 +41,14 @@ def requests(folder: Path) -> Iterator[Request]:
 
 
 def roles(path: Path) -> dict[str, str]:
-    """Functions by the ARN of their role. Raises InvalidInput."""
+    """Functions by the ARN of their role, from a file that names them the other way round. Raises InvalidInput."""
     try:
         document = json.loads(_read(path))
     except ValueError:
         raise InvalidInput(f"{path.name} is not JSON") from None
-    if not isinstance(document, dict) or not all(isinstance(name, str) for name in document.values()):
-        raise InvalidInput(f"{path.name} doesn't name functions by the ARN of their role")
-    return document
+    if not isinstance(document, dict) or not all(isinstance(arn, str) for arn in document.values()):
+        raise InvalidInput(f"{path.name} doesn't name the ARN of each function's role")
+    return {arn: function for function, arn in document.items()}
 
 
 def export_of(folder: Path) -> manifest.Manifest:

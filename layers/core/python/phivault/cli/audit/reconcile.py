@@ -29,7 +29,9 @@ console = Console(highlight=False, soft_wrap=True)
 def reconcile(
     folder: Annotated[Path, typer.Argument(help="Holds cloudtrail/, gateway/, roles.json and export/.")],
     export: Annotated[Path | None, typer.Option(help="The audit log's export, of all tenants.")] = None,
-    roles: Annotated[Path | None, typer.Option(help="JSON: functions by the ARN of their role.")] = None,
+    roles: Annotated[
+        Path | None, typer.Option(help="JSON: the functions that may open keys, each with the ARN of its role.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON document.")] = False,
 ) -> None:
     """Name every use of a key and every request that the audit log doesn't account for.
@@ -68,7 +70,7 @@ def _report(folder: Path, export: Path, roles: Path) -> dict[str, Any]:
         "excused": [_document(one) for one in found.values() if one.excused],
         "looked_at": asdict(tally),
         "export": {"id": manifest.id, "origin": manifest.origin, "size": manifest.size, "created": manifest.created},
-        "roles": known,
+        "roles": {function: arn for arn, function in known.items()},
         "limits": list(LIMITS),
     }
 
@@ -108,6 +110,6 @@ def _show(report: dict[str, Any]) -> None:
         f"Of the requests {looked['exempt']} touch nothing, {looked['before_functions']} were refused before any "
         f"function, {looked['undecided']} are later than the log, {looked['older']} claims older"
     )
-    console.print("Taken for our functions: " + escape(", ".join(sorted(report["roles"])) or "nobody"))
+    console.print("Taken for our functions: " + escape(", ".join(sorted(report["roles"].values())) or "nobody"))
     for limit in report["limits"]:
         console.print(limit)

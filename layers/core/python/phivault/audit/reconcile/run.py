@@ -1,0 +1,174 @@
+"""The reconciliation that runs by the clock: one window of AWS's trail and the gateway's log against the sealed log.
+
+Windows overlap, so that what is delivered late is seen by a later one; a finding that is on record isn't recorded
+again. So there is no state but the log itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from phivault.audit.event import Action, AuditEvent, RiskLevel
+from phivault.audit.reconcile import access_log, cloudtrail, mentions
+from phivault.audit.reconcile.claims import Finding, Mention, Request, Unwrap
+from phivault.audit.reconcile.match import OPENING_SECONDS, Span, Tally, reconcile
+from phivault.audit.reconcile.ordered import by_time
+from phivault.audit.system import NO_TENANT, system_event
+from phivault.errors import InvalidInput, PhivaultError, Unavailable
+
+SETTLED: Final = timedelta(minutes=15)
+"""CloudTrail delivers within about five minutes, CloudWatch within seconds, the sealer within a minute."""
+WINDOW: Final = timedelta(minutes=105)
+CACHE_SECONDS: Final = 300.0
+MAX_RECORDED: Final = 200
+"""Findings recorded by themselves in one run; the summary counts all."""
+_ALL_AT_ONCE: Final = 100
+_OPAQUE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_NOT_OPAQUE = re.compile(r"[^A-Za-z0-9._:-]")
+
+
+class TrailFiles(Protocol):
+    """CloudTrail's files. Obligations: every file that was delivered since a moment, with its name. Raises
+    Unavailable."""
+
+    def files(self, since: datetime) -> Iterator[tuple[str, bytes]]: ...
+
+
+class GatewayLog(Protocol):
+    """The gateway's access log. Obligations: every line that was written between two moments, complete once the
+    second has passed by some minutes. Raises Unavailable."""
+
+    def lines(self, since: datetime, until: datetime) -> Iterator[str]: ...
+
+
+class Sealed(Protocol):
+    """The sealed log (``phivault.audit.reconcile.sealed``). ``until`` is when it was last sealed, Unix seconds."""
+
+    until: float
+
+    def mentions(self, since: float) -> Iterator[Mention]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Claims from ``since`` to before ``until``."""
+
+    since: datetime
+    until: datetime
+
+    @classmethod
+    def asked(cls, event: Mapping[str, object], now: datetime) -> Window:
+        """The one that an invocation names, ``{"since", "until"}`` in RFC 3339, or else the last that has settled.
+        Raises InvalidInput."""
+        until = _time(event["until"]) if "until" in event else now - SETTLED
+        since = _time(event["since"]) if "since" in event else until - WINDOW
+        if since >= until:
+            raise InvalidInput("A window begins before it ends")
+        return cls(since, until)
+
+    def has(self, claim: Unwrap | Request) -> bool:
+        return self.since.timestamp() <= claim.at < self.until.timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``findings`` are all of the window, ``new`` those that weren't on record yet."""
+
+    findings: Sequence[Finding]
+    new: Sequence[Finding]
+    tally: Tally
+
+
+def run(
+    window: Window,
+    trail: TrailFiles,
+    gateway: GatewayLog,
+    log: Sealed,
+    record: Callable[[Sequence[AuditEvent]], None],
+    *,
+    roles: Mapping[str, str],
+) -> Outcome:
+    """Record each new finding and, last, a summary. What fails is recorded too, and raised."""
+    try:
+        outcome = _compare(window, trail, gateway, log, roles)
+    except PhivaultError as error:
+        record([system_event(Action.AUDIT_RECONCILE, error=error, resource="Reconciliation")])
+        raise
+    events = [_event(finding) for finding in outcome.new[:MAX_RECORDED]]
+    events.append(_summary(outcome))
+    for start in range(0, len(events), _ALL_AT_ONCE):
+        record(events[start : start + _ALL_AT_ONCE])
+    return outcome
+
+
+def _compare(window: Window, trail: TrailFiles, gateway: GatewayLog, log: Sealed, roles: Mapping[str, str]) -> Outcome:
+    if not roles:
+        raise InvalidInput("Nothing says which roles are our functions'")
+    if log.until < window.until.timestamp():
+        raise Unavailable("The log isn't sealed to the end of the window")
+    recorded: set[str] = set()
+    tally = Tally()
+    since = window.since.timestamp() - OPENING_SECONDS
+    found = reconcile(
+        by_time(Unwrap, filter(window.has, _unwraps(trail, window))),
+        by_time(Request, filter(window.has, _requests(gateway, window))),
+        by_time(Mention, _noting(log.mentions(since), recorded)),
+        roles=roles,
+        cache_seconds=CACHE_SECONDS,
+        span=Span(until=log.until),
+        tally=tally,
+    )
+    findings = list({finding.id: finding for finding in found if not finding.excused}.values())
+    return Outcome(findings, [one for one in findings if mentions.of_finding(one.id) not in recorded], tally)
+
+
+def _noting(events: Iterable[Mention], recorded: set[str]) -> Iterator[Mention]:
+    for event in events:
+        recorded.update(key for key in event.keys if key.startswith("! "))
+        yield event
+
+
+def _unwraps(trail: TrailFiles, window: Window) -> Iterator[Unwrap]:
+    for name, content in trail.files(window.since):
+        yield from cloudtrail.parse(content, name)
+
+
+def _requests(gateway: GatewayLog, window: Window) -> Iterator[Request]:
+    # A line is written when its request has been answered.
+    for number, line in enumerate(gateway.lines(window.since, window.until + SETTLED)):
+        yield access_log.parse_line(line, f"the access log: line {number}")
+
+
+def _event(finding: Finding) -> AuditEvent:
+    """``user_id`` is the principal, ``resource_id`` CloudTrail's eventID or the request's id."""
+    kind, _, person = finding.subject.partition("/")
+    tenant = finding.tenant if _OPAQUE.fullmatch(finding.tenant) else NO_TENANT
+    event = system_event(
+        Action.AUDIT_RECONCILE,
+        tenant=tenant,
+        resource="KeyUse" if finding.principal else "Request",
+        resource_id=finding.id,
+        user_id=_NOT_OPAQUE.sub(":", finding.principal)[:128],
+        patient=person if kind == "Patient" and _OPAQUE.fullmatch(person) else "",
+    )
+    return replace(event, success=False, risk=finding.risk, error=finding.kind.value)
+
+
+def _summary(outcome: Outcome) -> AuditEvent:
+    """``version`` is how many findings the window has."""
+    event = system_event(Action.AUDIT_RECONCILE, resource="Reconciliation", version=len(outcome.findings))
+    return event if not outcome.findings else replace(event, success=False, risk=RiskLevel.MEDIUM, error="findings")
+
+
+def _time(value: object) -> datetime:
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise InvalidInput("A window is named by RFC 3339 times with an offset")
+    return at.astimezone(UTC)

@@ -1,0 +1,58 @@
+"""What the sealed log says of a time: its lines from there to its end."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import batched
+from typing import Final
+
+from phivault.audit.canonical import Genesis, parse
+from phivault.audit.log.checkpoint import parse as parse_checkpoint
+from phivault.audit.log.note import parse as parse_note
+from phivault.audit.log.store import LogReader
+from phivault.audit.log.tiles import WIDTH, Bundle, decode_entries
+from phivault.audit.reconcile.claims import Mention
+from phivault.audit.reconcile.mentions import of_line
+from phivault.audit.seal.cosign import cosigned_at
+
+TOLERANCE: Final = 900.0
+"""Seconds by which a line may stand before lines that are older: writers' clocks, and the order of a sealing."""
+_THREADS: Final = 8
+
+
+class SealedLog:
+    """The log of the newest checkpoint. Signatures aren't looked at: that the log is what it says, the verifier
+    proves. Everything raises IntegrityError for what is no log, and Unavailable."""
+
+    def __init__(self, log: LogReader, witness_name: str) -> None:
+        note = parse_note(log.checkpoint())
+        self._log, self._size = log, parse_checkpoint(note.text).size
+        # Read now: a partial bundle is withdrawn once the log outgrew it.
+        self._last = self._read((self._size - 1) // WIDTH) if self._size else []
+        times = [_time(line) for line in self._last[-1:]]
+        self.until = max([float(cosigned_at(note, witness_name) or 0), *times])
+
+    def mentions(self, since: float) -> Iterator[Mention]:
+        """Of every event from ``since`` (Unix seconds) on, and of some before it."""
+        count = -(-self._size // WIDTH)
+        first = bisect_left(range(count), since - TOLERANCE, key=lambda index: _time(self._bundle(index)[0]))
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for batch in batched(range(max(0, first - 1), count), _THREADS, strict=False):
+                for lines in threads.map(self._bundle, batch):
+                    yield from filter(None, map(of_line, lines))
+
+    def _bundle(self, index: int) -> list[bytes]:
+        return self._last if index == (self._size - 1) // WIDTH else self._read(index)
+
+    def _read(self, index: int) -> list[bytes]:
+        width = min(WIDTH, self._size - index * WIDTH)
+        return decode_entries(self._log.tile(Bundle(index, width).path))
+
+
+def _time(line: bytes) -> float:
+    content = parse(line)
+    stamp = content.timestamp if isinstance(content, Genesis) else content.event.timestamp
+    return datetime.fromisoformat(stamp).timestamp()
