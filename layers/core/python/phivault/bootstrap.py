@@ -325,7 +325,11 @@ def witness_stand() -> WitnessStand:
 def exports() -> S3Exports:
     from phivault.adapters.s3_exports import S3Exports
 
-    return S3Exports(settings().audit_exports_bucket, lock_mode=settings().audit_lock_mode)
+    return S3Exports(
+        settings().audit_exports_bucket,
+        lock_mode=settings().audit_lock_mode,
+        retention_days=settings().export_retention_days,
+    )
 
 
 @cache

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     audit_deadline_seconds: float = Field(default=3.0, gt=0)
     audit_head_bucket: str = ""
     audit_exports_bucket: str = ""
+    export_retention_days: int = Field(default=365, ge=1)
     log_origin: str = ""
     log_key_arn: str = ""
     log_vkey: str = ""

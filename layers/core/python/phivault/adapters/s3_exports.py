@@ -1,4 +1,4 @@
-"""Exports of the audit log on S3, in a bucket whose default retention locks whatever is put there.
+"""Exports of the audit log on S3, in a bucket with Object Lock.
 
 ::
 
@@ -34,19 +34,31 @@ _TAKEN: Final = ("PreconditionFailed", "ConditionalRequestConflict")
 _MISSING: Final = ("NoSuchKey", "404")
 
 
-class S3Exports:
-    """Fills phivault.audit.export.job.Jobs; ``folder`` its Folder. Needs s3:PutObject and s3:GetObject, to write
-    personal fields s3:PutObjectRetention, to list s3:ListBucket."""
+@dataclass(frozen=True, slots=True)
+class Lock:
+    mode: Literal["GOVERNANCE", "COMPLIANCE"]
+    time: timedelta
 
-    def __init__(self, bucket: str, *, lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = "COMPLIANCE") -> None:
-        self._bucket, self._lock_mode = bucket, lock_mode
+
+class S3Exports:
+    """Fills phivault.audit.export.job.Jobs; ``folder`` its Folder. Needs s3:PutObject, s3:PutObjectRetention and
+    s3:GetObject, to list s3:ListBucket."""
+
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = "COMPLIANCE",
+        retention_days: int = 365,
+    ) -> None:
+        self._bucket, self._lock = bucket, Lock(lock_mode, timedelta(days=retention_days))
 
     def folder(self, id: str) -> S3Folder:
-        return S3Folder(self._bucket, id, self._lock_mode)
+        return S3Folder(self._bucket, id, self._lock)
 
     def write(self, tenant: str, id: str, step: Step, said: Mapping[str, Any]) -> None:
         body = json.dumps(dict(said), sort_keys=True).encode()
-        _put(self._bucket, f"{_status(tenant)}{id}/{step}.json", body, ContentType="application/json")
+        _put(self._bucket, f"{_status(tenant)}{id}/{step}.json", body, self._lock)
 
     def read(self, tenant: str, id: str) -> Progress:
         steps = self._steps(f"{_status(tenant)}{id}/").get(id)
@@ -77,15 +89,14 @@ class S3Folder:
 
     bucket: str
     id: str
-    lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = "COMPLIANCE"
+    lock: Lock
 
     def put(self, path: str, body: bytes) -> None:
-        _put(self.bucket, f"{self.id}/{path}", body)
+        _put(self.bucket, f"{self.id}/{path}", body, self.lock)
 
     def put_personal(self, body: bytes) -> None:
-        # The bucket's own retention would keep for years what an erasure must reach.
-        until = datetime.now(UTC) + _PERSONAL_LOCK
-        _put(self.bucket, self.personal, body, ObjectLockMode=self.lock_mode, ObjectLockRetainUntilDate=until)
+        # Without a retention of its own the bucket's would keep for long what an erasure must reach.
+        _put(self.bucket, self.personal, body, Lock(self.lock.mode, _PERSONAL_LOCK))
 
     def get(self, path: str) -> bytes:
         """A file. Raises NotFound, Unavailable."""
@@ -115,12 +126,21 @@ def _status(tenant: str) -> str:
     return f"status/tenant-{tenant}/" if tenant else "status/whole/"
 
 
-def _put(bucket: str, key: str, body: bytes, **more: Any) -> None:
+def _put(bucket: str, key: str, body: bytes, lock: Lock) -> None:
     checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
-    members = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": checksum, "ServerSideEncryption": "AES256"} | more
     try:
         with translated("S3", *_TAKEN):
-            _client().put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*", **members)
+            _client().put_object(
+                Bucket=bucket,
+                Key=key,
+                Body=body,
+                IfNoneMatch="*",
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=checksum,
+                ServerSideEncryption="AES256",
+                ObjectLockMode=lock.mode,
+                ObjectLockRetainUntilDate=datetime.now(UTC) + lock.time,
+            )
     except ClientError:
         # It stands there: by an attempt of ours whose answer was lost, or by somebody else.
         with translated("S3"):

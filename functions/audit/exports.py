@@ -1,0 +1,110 @@
+"""Exports of the audit log of one's own tenant: listed, watched, downloaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from functions.audit.app import about, app, no_parameters
+from functions.audit.export_order import EXPORTS, asker, record
+from functions.audit.reviewed import reviewed
+from phivault import bootstrap, web
+from phivault.access.principal import Principal
+from phivault.audit.event import Action
+from phivault.audit.export import layout
+from phivault.audit.export.job import Job, Progress, Step, check_id, is_id
+from phivault.audit.export.manifest import parse
+from phivault.errors import InvalidInput, PhivaultError, UnsupportedParameter
+from phivault.identity.source import Source
+
+PARAMETERS = ("cursor",)
+PAGE = 500
+"""Files of one answer; its URLs are long."""
+NEWEST = 100
+
+
+@web.operation(app, "GET", EXPORTS, about("The newest exports", Action.AUDIT_SEARCH))
+def _exports() -> Response[str]:
+    event = app.current_event
+    return web.answer(200, reviewed(event, Action.AUDIT_SEARCH, "audit:search", listing, resource="AuditExport"))
+
+
+@web.operation(
+    app,
+    "GET",
+    EXPORTS + "/{id}",
+    web.Operation(
+        summary="What became of an export; once it is done, where its files are for 15 minutes",
+        permission="audit:search",
+        audit=(Action.AUDIT_SEARCH, Action.AUDIT_EXPORT, Action.AUDIT_OPEN),
+        parameters=PARAMETERS,
+    ),
+)
+def _export(id: str) -> Response[str]:
+    event = app.current_event
+    return web.answer(200, shown(web.principal(event), web.source(event), id, web.parameters(event)))
+
+
+def listing(tenant: str) -> str:
+    """The newest exports as JSON. Raises UnsupportedParameter, Unavailable."""
+    no_parameters()
+    return json.dumps({"exports": [_state(progress) for progress in bootstrap.exports().newest(tenant, NEWEST)]})
+
+
+def shown(principal: Principal, source: Source, id: str, parameters: Mapping[str, str]) -> str:
+    """An export as JSON; once it is done, with a page of its files. Raises AccessDenied, NotFound, InvalidInput,
+    Unavailable, each recorded; handing out URLs is recorded as the release that it is."""
+    job = Job(id=id if is_id(id) else "", tenant=principal.tenant, asker=asker(principal, source))
+    actions: tuple[Action, ...] = (Action.AUDIT_SEARCH,)
+    try:
+        bootstrap.decider().require(principal, "audit:search", "This role may not see exports of the audit log")
+        start = _start(parameters)
+        progress = _found(principal.tenant, id)
+        document = _state(progress) | dict(progress.said)
+        if Step.DONE in progress.steps:
+            opened = progress.said["open"] and bootstrap.decider().permits(principal, "audit:open")
+            actions = (Action.AUDIT_EXPORT, Action.AUDIT_OPEN) if opened else (Action.AUDIT_EXPORT,)
+            document |= _files(id, start, opened=opened)
+    except PhivaultError as error:
+        record(job, *actions, error=error)
+        raise
+    record(job, *actions)
+    return json.dumps(document)
+
+
+def _found(tenant: str, id: str) -> Progress:
+    check_id(id)
+    return bootstrap.exports().read(tenant, id)
+
+
+def _files(id: str, start: int, *, opened: bool) -> dict[str, Any]:
+    folder = bootstrap.exports().folder(id)
+    paths = [layout.MANIFEST, layout.SIGNATURE, *sorted(parse(folder.get(layout.MANIFEST)).files)]
+    page = paths[start : start + PAGE]
+    more = {"personal_url": folder.personal_url()} if opened else {}
+    return more | {
+        "files": [{"path": path, "url": url} for path, url in zip(page, folder.urls(page), strict=True)],
+        "cursor": str(start + PAGE) if start + PAGE < len(paths) else None,
+    }
+
+
+def _state(progress: Progress) -> dict[str, Any]:
+    began = min(progress.steps.values()).astimezone(UTC)
+    return {
+        "id": progress.id,
+        "status": progress.status(datetime.now(UTC)),
+        "requested": began.isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
+
+
+def _start(parameters: Mapping[str, str]) -> int:
+    if set(parameters) - set(PARAMETERS):
+        raise UnsupportedParameter("Supported: " + ", ".join(PARAMETERS))
+    cursor = parameters.get("cursor", "0")
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):
+        raise InvalidInput("cursor is not one that an earlier page answered")
+    return int(cursor)
