@@ -81,7 +81,9 @@ def _complete(operation: dict[str, Any], key: tuple[str, str], about: Any, publi
     method, path = key
     fhir = path.startswith("/v1/fhir")
     content = {"application/fhir+json" if fhir else "application/json": {"schema": {"type": "object"}}}
-    if not path.startswith("/v1") and path != "/healthz":
+    if about.answer:
+        content = {about.answer: {"schema": {"type": "string"}}}
+    elif not path.startswith("/v1") and path != "/healthz":
         content = {"text/html": {"schema": {"type": "string"}}}
     success = {"200": {"description": "Done", "content": content}}
     if path == "/v1/auth/sign-out" or operation["operationId"].startswith("delete"):
@@ -93,7 +95,7 @@ def _complete(operation: dict[str, Any], key: tuple[str, str], about: Any, publi
         status: {"$ref": f"#/components/responses/{refused}{status}"} for status in _possible(fhir)
     }
     operation["security"] = [] if public else [{"accessToken": ["phivault/api"]}]
-    operation["parameters"] = _parameters(method, path, about, fhir and not public)
+    operation["parameters"] = _parameters(method, path, about, fhir and about.phi)
     if about.body is not None:
         operation["requestBody"] = {"required": True, "content": _body(about.body)}
 

@@ -1,33 +1,13 @@
-"""The audit log, for those who review it."""
+"""The audit log, for those who review it: its routes stand in the modules imported here."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
+from functions.audit import export_order, exports, fhir, proofs, search
+from functions.audit.app import app
 
-from functions.audit import search
-from phivault import web
-from phivault.audit.event import Action
-
-app = web.resolver("audit")
-
-
-@web.operation(
-    app,
-    "GET",
-    "/v1/audit/events",
-    web.Operation(
-        summary="Events of one's tenant, newest first",
-        permission="audit:search",
-        audit=(Action.AUDIT_SEARCH,),
-        parameters=search.PARAMETERS,
-    ),
-)
-def _events() -> Response[str]:
-    event = app.current_event
-    parameters = web.parameters(event)
-    return web.answer(200, search.answer(web.principal(event), web.source(event), parameters))
+__all__ = ["app", "export_order", "exports", "fhir", "handler", "proofs", "search"]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -1,52 +1,59 @@
-"""Search the audit log of one's own tenant: permitted, done, recorded, answered."""
+"""Search the audit log of one's own tenant, and single events of it."""
 
 from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from typing import Any
 
-from phivault import bootstrap
-from phivault.access.principal import Principal
+from aws_lambda_powertools.event_handler import Response
+
+from functions.audit.app import about, app, no_parameters
+from functions.audit.reviewed import reviewed
+from phivault import bootstrap, web
 from phivault.audit.canonical import encode
 from phivault.audit.event import Action
-from phivault.audit.query import Found, Page, search
-from phivault.errors import AccessDenied, InvalidInput, PhivaultError, UnsupportedParameter
-from phivault.identity.events import Trace, of_principal
-from phivault.identity.source import Source
+from phivault.audit.lookup import find
+from phivault.audit.query import Found, search
+from phivault.errors import InvalidInput, UnsupportedParameter
 
 FILTERS = ("patient", "user", "action", "risk", "since", "until", "cursor")
 PARAMETERS = (*FILTERS, "limit")
+EVENTS = "/v1/audit/events"
 
 
-def answer(principal: Principal, source: Source, parameters: Mapping[str, str]) -> str:
-    """The page as JSON. Raises AccessDenied, UnsupportedParameter, InvalidInput or Unavailable, each recorded."""
-    try:
-        page = _search(principal, parameters)
-    except PhivaultError as error:
-        _record(principal, source, error)
-        raise
-    _record(principal, source)
-    return json.dumps({"events": [_shown(found) for found in page.found], "cursor": page.cursor})
+@web.operation(
+    app, "GET", EVENTS, about("Events of one's tenant, newest first", Action.AUDIT_SEARCH, parameters=PARAMETERS)
+)
+def _events() -> Response[str]:
+    asked = app.current_event
+    found = reviewed(asked, Action.AUDIT_SEARCH, "audit:search", lambda tenant: page(tenant, web.parameters(asked)))
+    return web.answer(200, found)
 
 
-def _search(principal: Principal, parameters: Mapping[str, str]) -> Page:
-    if not bootstrap.decider().permits(principal, "audit:search"):
-        raise AccessDenied("This role may not read the audit log")
+@web.operation(app, "GET", EVENTS + "/{id}", about("One event", Action.AUDIT_SEARCH))
+def _event(id: str) -> Response[str]:
+    found = reviewed(app.current_event, Action.AUDIT_SEARCH, "audit:search", lambda tenant: event(tenant, id), id=id)
+    return web.answer(200, found)
+
+
+def page(tenant: str, parameters: Mapping[str, str]) -> str:
+    """The page as JSON. Raises UnsupportedParameter, InvalidInput or Unavailable."""
     if set(parameters) - set(PARAMETERS):
         raise UnsupportedParameter("Supported: " + ", ".join(PARAMETERS))
     limit = parameters.get("limit", "50")
     if not re.fullmatch("[0-9]{1,3}", limit):
         raise InvalidInput("limit is not a number")
     filters: dict[str, Any] = {name: parameters[name] for name in FILTERS if name in parameters}
-    return search(bootstrap.audit_index(), principal.tenant, limit=int(limit), **filters)
+    found = search(bootstrap.audit_index(), tenant, limit=int(limit), **filters)
+    return json.dumps({"events": [_shown(each) for each in found.found], "cursor": found.cursor})
 
 
-def _record(principal: Principal, source: Source, error: PhivaultError | None = None) -> None:
-    trace = Trace(Action.AUDIT_SEARCH, source, time.time(), error=error)
-    bootstrap.recorder().append([of_principal(trace, principal, resource="AuditEvent")])
+def event(tenant: str, id: str) -> str:
+    """One event as JSON. Raises NotFound or Unavailable."""
+    no_parameters()
+    return json.dumps(_shown(find(bootstrap.audit_index(), tenant, id)))
 
 
 def _shown(found: Found) -> dict[str, Any]:

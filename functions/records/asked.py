@@ -47,11 +47,3 @@ def if_match(event: APIGatewayProxyEvent) -> str | None:
 
 def idempotency_key(event: APIGatewayProxyEvent) -> str | None:
     return web.header(event, "Idempotency-Key")
-
-
-def base_url(event: APIGatewayProxyEvent) -> str:
-    """Where the FHIR API is reached, as the caller reached it; no slash at the end."""
-    context = event.raw_event["requestContext"]
-    stage = str(context.get("path", event.path)).removesuffix(event.path)
-    scheme = web.header(event, "X-Forwarded-Proto") or "https"
-    return f"{scheme}://{context.get('domainName', '')}{stage}/v1/fhir"

@@ -28,7 +28,7 @@ def _about(summary: str, action: Action, verb: str, *, body: bool = False, **mor
     app, "GET", "/v1/fhir/metadata", web.Operation(summary="What this server can do", permission="anyone", audit=())
 )
 def _metadata() -> Response[str]:
-    return answers.document(capability.statement(asked.base_url(app.current_event)))
+    return answers.document(capability.statement(web.fhir_url(app.current_event)))
 
 
 @web.operation(
@@ -41,7 +41,7 @@ def _transaction() -> Response[str]:
         bootstrap.records(),
         call,
         body,
-        base_url=asked.base_url(event),
+        base_url=web.fhir_url(event),
         idempotency_key=asked.idempotency_key(event),
     )
     return answers.document(done.body)
@@ -52,7 +52,7 @@ def _create(type: str) -> Response[str]:
     event = app.current_event
     call, body = asked.call(event, Action.CREATE, type), web.body(event)
     made = create.create(bootstrap.records(), call, type, body, idempotency_key=asked.idempotency_key(event))
-    return answers.resource(made, status=201, location=asked.base_url(event))
+    return answers.resource(made, status=201, location=web.fhir_url(event))
 
 
 @web.operation(
@@ -64,7 +64,7 @@ def _create(type: str) -> Response[str]:
 def _search(type: str) -> Response[str]:
     event = app.current_event
     call, parameters = asked.call(event, Action.SEARCH, type), list(web.parameters(event).items())
-    found = search.search(bootstrap.records(), call, type, parameters, base_url=asked.base_url(event))
+    found = search.search(bootstrap.records(), call, type, parameters, base_url=web.fhir_url(event))
     return answers.document(found.body)
 
 

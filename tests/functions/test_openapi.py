@@ -101,7 +101,7 @@ def test_path_parameters_are_declared(path: str, method: str) -> None:
 def test_whatever_touches_records_takes_a_purpose_and_writes_take_conditions() -> None:
     for path, method in OPERATIONS:
         headers = {one["name"] for one in _operation(path, method)["parameters"] if one["in"] == "header"}
-        records = path.startswith("/v1/fhir") and not ROUTES[path, method].public
+        records = path.startswith("/v1/fhir") and _operation(path, method)["x-phi"]
         assert ("X-Purpose-Of-Use" in headers) == records
         assert ("If-Match" in headers) == (method in ("put", "delete"))
         assert ("Idempotency-Key" in headers) == (records and method != "get")

@@ -32,6 +32,12 @@ class MemoryRows:
             rows = self._partitions.setdefault(partition, [])
             insort(rows, (f"{entry.event.timestamp}#{entry.event.id}", entry), key=lambda row: row[0])
 
+    def replace(self, entry: EventLine) -> None:
+        """Put ``entry`` where the event of this id stands, as whoever may write the table can."""
+        for partition, rows in self._partitions.items():
+            self._partitions[partition] = [row for row in rows if row[1].event.id != entry.event.id]
+        self.put(entry)
+
     def newest(self, partition: Partition, *, lowest: str, below: str, limit: int) -> Sequence[RecordedEvent]:
         held = self._partitions.get(partition, [])
         start, end = (bisect_left(held, place, key=lambda row: row[0]) for place in (lowest, below))

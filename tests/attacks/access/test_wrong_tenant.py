@@ -38,7 +38,7 @@ def test_no_tenant_matches_no_tenant(granted: Granted) -> None:
     assert granted(nowhere, TREATMENT, None) == set()
 
 
-@pytest.mark.parametrize("action", ["audit:search", "audit:export", "me:read"])
+@pytest.mark.parametrize("action", ["audit:search", "audit:proof", "audit:checkpoint", "audit:export", "me:read"])
 def test_the_policies_keep_an_auditor_in_their_tenant(action: str) -> None:
     """The decider asks about no other tenant; should it ever, the policies say no."""
     question = ApplicationQuestion(Asker("user", "t", "auditor", "", mfa=True), action, recent=True)

@@ -117,6 +117,8 @@ def test_a_patients_resource_without_its_patient_is_closed_to_all(resource_type:
     [
         ("me:read", set(Role)),
         ("audit:search", {Role.AUDITOR, Role.SECURITY_OFFICER, Role.PRIVACY_OFFICER}),
+        ("audit:proof", {Role.AUDITOR, Role.SECURITY_OFFICER, Role.PRIVACY_OFFICER}),
+        ("audit:checkpoint", {Role.AUDITOR, Role.SECURITY_OFFICER, Role.PRIVACY_OFFICER}),
         ("audit:export", {Role.AUDITOR, Role.SECURITY_OFFICER, Role.PRIVACY_OFFICER}),
         ("audit:open", {Role.SECURITY_OFFICER, Role.PRIVACY_OFFICER}),
         ("admin:users", set()),

@@ -118,7 +118,8 @@ def problem(error: PhivaultError, request_id: str) -> tuple[str, str]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """What the API document says of an operation. ``permission`` is who may call it; ``phi`` whether PHI passes;
-    ``audit`` the actions it records; ``body`` the model of its request, or the media type of a FHIR one."""
+    ``audit`` the actions it records; ``body`` the model of its request, or the media type of a FHIR one; ``answer``
+    the media type of its answer, where that isn't JSON."""
 
     summary: str
     permission: str
@@ -126,6 +127,7 @@ class Operation:
     phi: bool = False
     body: type[BaseModel] | str | None = None
     parameters: tuple[str, ...] = ()
+    answer: str = ""
 
 
 OPERATIONS: dict[tuple[str, str], Operation] = {}
@@ -244,6 +246,14 @@ def _cors() -> CORSConfig | None:
 def principal(event: APIGatewayProxyEvent) -> Principal:
     """Who asks: the verified token's claims and a live Session row. Raises Unauthenticated."""
     return bootstrap.sessions().authenticate(claims(event), source(event))
+
+
+def fhir_url(event: APIGatewayProxyEvent) -> str:
+    """Where the FHIR API is reached, as the caller reached it; no slash at the end."""
+    context = event.raw_event["requestContext"]
+    stage = str(context.get("path", event.path)).removesuffix(event.path)
+    scheme = header(event, "X-Forwarded-Proto") or "https"
+    return f"{scheme}://{context.get('domainName', '')}{stage}/v1/fhir"
 
 
 def purpose(event: APIGatewayProxyEvent, who: Principal) -> Purpose:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from phivault.records.json_members import encode
 from phivault.records.types import TYPES, ResourceType
@@ -16,6 +16,28 @@ _SECURITY = (
     "elements that this doesn't permit are withheld and the resource is marked REDACTED and SUBSETTED. "
     "Search parameters that are personal data are refused."
 )
+
+
+def _parameter(name: str, kind: str, text: str) -> dict[str, str]:
+    return {"name": name, "type": kind, "documentation": text}
+
+
+_AUDIT_EVENT: Final = {
+    "type": "AuditEvent",
+    "documentation": "A projection of the audit log, for those who review it",
+    "interaction": [{"code": "read"}, {"code": "search-type"}],
+    "versioning": "no-version",
+    "searchParam": [
+        _parameter("date", "date", "When it was recorded; twice for a period"),
+        _parameter("patient", "reference", "Whose data it is about"),
+        _parameter("agent", "reference", "The user's id"),
+        _parameter("action", "token", "C, R, U, D, E"),
+        _parameter("type", "token", "Type of event"),
+        _parameter("subtype", "token", "More specific type, or urn:phivault:action| and our name of the action"),
+        _parameter("outcome", "token", "0, 4, 8"),
+        _parameter("_count", "number", "How many matches a page has"),
+    ],
+}
 
 
 def statement(base_url: str) -> bytes:
@@ -34,7 +56,7 @@ def statement(base_url: str) -> bytes:
                 {
                     "mode": "server",
                     "security": {"service": [_oauth()], "description": _SECURITY},
-                    "resource": [_resource(row) for row in TYPES.values()],
+                    "resource": [*(_resource(row) for row in TYPES.values()), _AUDIT_EVENT],
                     "interaction": [{"code": "transaction"}],
                 }
             ],
@@ -67,7 +89,3 @@ def _parameters(row: ResourceType) -> list[tuple[str, str, str]]:
     # _count asks for a page size: it is the one of these that FHIR doesn't call a search parameter of a resource.
     common = [("_id", "token", "The resource's id"), ("_count", "number", "How many matches a page has")]
     return common + ([("patient", "reference", "The patient it is about")] if row.patient_element else [])
-
-
-def _parameter(name: str, kind: str, text: str) -> dict[str, str]:
-    return {"name": name, "type": kind, "documentation": text}
