@@ -37,8 +37,9 @@ e2e: ## deploy the templates to an emulated account with IAM on, play the story,
 	@local/setup.sh infra
 	@$(PY) -m tests.e2e
 
-openapi: setup ## rewrite functions/pages/openapi.json from the functions
+openapi: setup ## rewrite functions/pages/openapi.json and docs/audit-actions.md from the code
 	@$(PY) -m local.openapi
+	@$(PY) -m local.audit_actions
 
 lock: setup ## resolve the hashed locks again after a change to pyproject.toml
 	@local/lock.sh

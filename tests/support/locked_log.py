@@ -39,7 +39,7 @@ class LockedLog:
             assert [json.loads(line)["prev"] for line in lines[1:]] == hashes, writer
 
     def _fetch(self) -> None:
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix="ev/"):
             for entry in page.get("Contents", ()):
                 if entry["Key"] not in self.objects:
                     got = self._s3.get_object(Bucket=self._bucket, Key=entry["Key"])

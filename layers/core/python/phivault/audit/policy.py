@@ -109,9 +109,11 @@ POLICY: Final[dict[Action, Rule]] = {
         "a token is refused: claims, no live session, or a person's sealed row altered (CRITICAL)",
         "user and session as far as the token tells",
         _TOKEN,
-        by="auth, me, records, audit",
+        by="every function that takes a token",
     ),
-    Action.PROFILE_READ: _auth("before one's own profile is opened", "resource `User`, classes released", by="me"),
+    Action.PROFILE_READ: _auth(
+        "before one's own profile is opened", "resource `User`, classes released", _ACCESS, by="me"
+    ),
     Action.CREATE: _fhir("before a resource is committed", _WRITTEN, _CHANGE),
     Action.READ: _fhir("before a resource is opened", _RESOURCE),
     Action.VREAD: _fhir("before an earlier version is opened", _RESOURCE),
@@ -138,12 +140,25 @@ POLICY: Final[dict[Action, Rule]] = {
         risk=CRITICAL,
         by="audit, exporter",
     ),
-    Action.AUDIT_RETENTION: _audit("before a retention period is lengthened", "the period", _RETENTION, risk=HIGH),
-    Action.AUDIT_HOLD: _audit("before a legal hold is placed or lifted", "what is held", _RETENTION, risk=HIGH),
-    Action.AUDIT_RECONCILE: _audit(
-        "a comparison with CloudTrail and the gateway's log ended, and once for each finding",
-        "counts, the request",
+    Action.AUDIT_RETENTION: Rule(
+        by="an operator: `phivault audit retention`",
+        when="before a tenant's retention period is lengthened",
+        hold="resource `Retention`, the days as version; user_id is the operator's AWS id",
+        flags=_RETENTION,
+        risk=HIGH,
+    ),
+    Action.AUDIT_HOLD: Rule(
+        by="an operator: `phivault audit hold`",
+        when="before a legal hold is placed or lifted",
+        hold="resource `LegalHold`, resource_id the case, patient; flag `hold:placed` or `hold:lifted`",
+        flags=_RETENTION,
+        risk=HIGH,
+    ),
+    Action.AUDIT_RECONCILE: Rule(
         by="reconciler",
+        when="a comparison with CloudTrail and the gateway's log ended, and once for each finding",
+        hold="what was found, by the ids of the two logs",
+        flags=_REVIEW,
     ),
     Action.KEY_CREATE: Rule(
         by="auth, me, records, audit, other applications",
@@ -154,7 +169,7 @@ POLICY: Final[dict[Action, Rule]] = {
     Action.KEY_DESTROY: Rule(
         by="an operator: `phivault keys destroy`",
         when="before the keys go; again with an error where they didn't",
-        hold="as key.create; user_id is the AWS principal's id",
+        hold="as key.create; user_id is the operator's AWS id",
         flags=(*_KEYS, "gdpr:art17"),
         risk=CRITICAL,
         failed=CRITICAL,

@@ -1,0 +1,1 @@
+"""What persons may ask for: their data erased."""

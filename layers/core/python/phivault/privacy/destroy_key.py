@@ -1,0 +1,57 @@
+"""Destroy a person's key: what it sealed can't be read again, in the records and in the audit log alike.
+
+The log keeps every byte and still verifies: only the sealed fields of its events, and envelopes, open no more.
+GDPR article 17; 45 CFR 164.310(d)(2)(i).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from phivault.audit.event import Action
+from phivault.audit.recorder import Recorder
+from phivault.audit.retention import Hold
+from phivault.audit.system import key_event
+from phivault.crypto.subject_keys import SubjectKeys
+from phivault.errors import InvalidInput, PhivaultError, Unprocessable
+
+_TENANT, _SUBJECT = re.compile(r"[A-Za-z0-9._-]{1,64}"), re.compile(r"[A-Za-z]{1,32}/[A-Za-z0-9._-]{1,64}")
+KINDS = ("Patient", "RelatedPerson", "Unattributed")
+"""Subjects whose key may go. A user's stays until the retention of what they did ends, the tenant's for good."""
+
+
+def destroy_key(
+    keys: SubjectKeys, recorder: Recorder, tenant: str, subject: str, *, by: str, holds: Iterable[Hold] = ()
+) -> int:
+    """Record it, then destroy every version. The newest version. ``by`` is the operator's id, ``holds`` the legal holds
+    that stand.
+
+    Raises Unprocessable where a hold or the kind of subject forbids it, NotFound where the subject never had a key,
+    InvalidInput, or Unavailable: then the key may be there still, and this may be repeated. What is refused or fails
+    is recorded too.
+    """
+    if not _TENANT.fullmatch(tenant) or not _SUBJECT.fullmatch(subject):
+        raise InvalidInput("A tenant is named by its id, a subject like Patient/<id>")
+
+    def record(error: PhivaultError | None = None) -> None:
+        recorder.append([key_event(Action.KEY_DESTROY, tenant, subject, 0, error, user_id=by, role="operator")])
+
+    refusal = _refusal(tenant, subject, holds)
+    record(refusal)  # before it is too late for a record, which needs no key of this subject
+    if refusal is not None:
+        raise refusal
+    try:
+        return keys.destroy(tenant, subject)
+    except PhivaultError as error:
+        record(error)
+        raise
+
+
+def _refusal(tenant: str, subject: str, holds: Iterable[Hold]) -> PhivaultError | None:
+    kind, _, id = subject.partition("/")
+    if kind not in KINDS:
+        return Unprocessable(f"Only the key of one of these may be destroyed: {', '.join(KINDS)}")
+    if any(hold.covers(tenant, id if kind == "Patient" else "") for hold in holds):
+        return Unprocessable("A legal hold keeps this key")
+    return None
