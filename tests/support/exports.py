@@ -6,8 +6,9 @@ Whoever holds the keys can forge anything that they sign: ``Trail`` is open to c
 from __future__ import annotations
 
 import hashlib
+import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,8 +124,8 @@ class Generator:
             lines.append(self._begin(place, stamp))
         writer = self.writers[place]
         sequence = writer.sequence + (not lines)
-        for _ in range(min(room - len(lines), self.random.choice((1, 1, 1, 1, 1, 1, 1, 2, 3, 6)))):
-            lines.append(self._event(writer, stamp))
+        count = min(room - len(lines), self.random.choice((1, 1, 1, 1, 1, 1, 1, 2, 3, 6)))
+        lines += [self._event(writer, stamp) for _ in range(count)]
         body = b"".join(line + b"\n" for line in lines)
         shard = hashlib.sha256(writer.id.encode()).hexdigest()[:2]
         key = f"ev/{at:%Y/%m/%d/%H}/{shard}/{writer.id}-{sequence:08x}.json"
@@ -218,19 +219,36 @@ class Trail:
         self.checkpoints = [(size, root(leaves[:size]), at) for size, at in kept]
         return self
 
+    def rechained(self) -> Trail:
+        """Gives every line the ``prev`` that fits the line before: what a writer that turned rogue can do."""
+        before: dict[str, str] = {}
+        for at, line in enumerate(self.lines):
+            members = json.loads(line)
+            if members["kind"] == "event":
+                members["prev"] = before[members["writer"]]
+            elif members["predecessor"]:
+                members["predecessor_hash"] = before[members["predecessor"]]
+            self.lines[at] = canonical(members)
+            before[members["writer"]] = line_hash(self.lines[at])
+        return self
+
     def restored(self) -> Trail:
         """Makes the objects again what the lines are now: the bucket was rewritten, too."""
         for at, entry in enumerate(self.objects):
             assert entry.first is not None
             body = b"".join(line + b"\n" for line in self.lines[entry.first : entry.first + entry.count])
             etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
-            self.objects[at] = _entry(entry, size=len(body), etag=etag)
+            self.objects[at] = changed(entry, size=len(body), etag=etag)
         return self
 
 
-def _entry(entry: ObjectEntry, **changes: Any) -> ObjectEntry:
+def changed(entry: ObjectEntry, **changes: Any) -> ObjectEntry:
     names = ("key", "size", "etag", "modified", "versions", "count", "first")
     return ObjectEntry(**{name: getattr(entry, name) for name in names} | changes)
+
+
+def canonical(members: dict[str, Any]) -> bytes:
+    return json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
 
 
 def trail(size: int, **options: Any) -> Trail:
@@ -370,9 +388,4 @@ def resigned(files: dict[str, bytes], keys: Keys) -> dict[str, bytes]:
         path: {"sha256": hashlib.sha256(body).hexdigest(), "size": len(body)} for path, body in kept.items()
     }
     members["checkpoint"] = members["files"]["checkpoint"]["sha256"]
-    data = json.dumps(members, sort_keys=True, separators=(",", ":")).encode()
-    return kept | signed(data, keys)
-
-
-def segments_of(files: dict[str, bytes]) -> Iterator[str]:
-    return (path for path in sorted(files) if path.startswith("segments/"))
+    return kept | signed(canonical(members), keys)

@@ -6,9 +6,11 @@ import typer
 
 from phivault.cli.audit import hold, retention
 from phivault.cli.audit.reconcile import reconcile
+from phivault.cli.audit.verify import verify
 
 app = typer.Typer(no_args_is_help=True, help="The audit log: verify, export, reconcile, retain.")
 app.command()(reconcile)
+app.command()(verify)
 app.add_typer(retention.app, name="retention")
 app.add_typer(hold.app, name="hold")
 
