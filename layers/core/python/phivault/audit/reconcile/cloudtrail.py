@@ -40,9 +40,9 @@ def parse(content: bytes, name: str) -> Iterator[Unwrap]:
     for number, record in enumerate(records):
         if not isinstance(record, dict):
             raise InvalidInput(f"{name}: record {number} is not an object")
-        if record.get("eventSource") == "kms.amazonaws.com" and record.get("eventName") in _CONTEXTS:
+        if record.get("eventSource") == "kms.amazonaws.com" and str(record.get("eventName")) in _CONTEXTS:
             context = _context(record)
-            if context.get("purpose") in _OURS:
+            if str(context.get("purpose")) in _OURS:
                 yield _unwrap(record, context, f"{name}: record {number}")
 
 
