@@ -1,0 +1,119 @@
+"""phivault inside another Python application: its events in the same log, its values under the same keys.
+
+Settings come from the environment, as functions have them (docs/embedding.md lists them and the AWS actions needed).
+
+Record an event; this returns once it is locked, and what it speaks of may be released then:
+
+>>> from phivault import embedding
+>>> id = embedding.record("app.read", tenant="north", user_id="u-17", patient="p-4", classes=["clinical"])
+>>> len(id)
+36
+
+Seal a value of a patient's, and open it again:
+
+>>> sealed = embedding.seal("north", "Patient/p-4", "intake-note-9", b"afraid of needles")
+>>> b"needles" in sealed
+False
+>>> embedding.unseal("north", "Patient/p-4", "intake-note-9", sealed)
+b'afraid of needles'
+
+A seal belongs to its tenant, subject and name: moved, it opens no more.
+
+>>> embedding.unseal("north", "Patient/p-4", "intake-note-10", sealed)
+Traceback (most recent call last):
+phivault.errors.IntegrityError: The envelope doesn't belong to this key and context
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from phivault import bootstrap
+from phivault.access.purpose import PurposeOfUse
+from phivault.audit.event import Action
+from phivault.audit.system import system_event
+from phivault.crypto import envelope
+from phivault.crypto.element import Element, SealContext
+from phivault.errors import IntegrityError, InvalidInput, PhivaultError
+from phivault.phi.data_class import DataClass
+
+ACTIONS: Final = frozenset(action for action in Action if action.startswith("app."))
+"""What an application may record: ``app.create``, ``app.read``, ``app.update``, ``app.delete``, ``app.export``,
+``app.other``. It can't speak for phivault itself."""
+TYPE: Final = "Value"
+_NAME: Final = "value"
+
+
+def record(
+    action: str,
+    *,
+    tenant: str,
+    user_id: str,
+    patient: str = "",
+    resource: str = "",
+    resource_id: str = "",
+    purpose: str = "",
+    classes: Collection[str] = (),
+    success: bool = True,
+    error: PhivaultError | None = None,
+    request_id: str = "",
+) -> str:
+    """Record that ``user_id`` did ``action``; the event's id, once it is locked. Risk and flags follow from the rest
+    (docs/audit-actions.md).
+
+    Ids are opaque: letters, digits and ``. _ : -``, never a name or an address. ``resource`` is a word in letters,
+    ``purpose`` a PurposeOfUse, ``classes`` the data classes released. ``error``, or ``success`` False, says that it
+    failed; AccessDenied, that it was refused. Raises InvalidInput naming what isn't one of these, and Unavailable
+    where the log can't be written: then release nothing.
+    """
+    if action not in ACTIONS:
+        raise InvalidInput("An application records app. actions")
+    if purpose and purpose not in set(PurposeOfUse):
+        raise InvalidInput("purpose is not a purpose of use")
+    if not set(classes) <= set(DataClass):
+        raise InvalidInput("classes are data classes")
+    event = system_event(
+        Action(action),
+        tenant=tenant,
+        error=error or (None if success else PhivaultError()),
+        user_id=user_id,
+        patient=patient,
+        resource=resource,
+        resource_id=resource_id,
+        purpose=purpose,
+        classes=tuple(sorted(set(classes))),
+        request_id=request_id,
+    )
+    try:
+        bootstrap.recorder().append([event])
+    except IntegrityError as broken:
+        raise InvalidInput(broken.detail) from None
+    return event.id
+
+
+def seal(tenant: str, subject: str, name: str, value: bytes) -> bytes:
+    """``value`` sealed under the subject's key (``Patient/<id>``; docs/envelope-format.md), which is made if need be
+    and recorded. ``name`` says which value it is; with another it doesn't open.
+
+    Raises Gone for a subject whose key was destroyed, InvalidInput, ContentTooLarge (4 MiB), Unavailable.
+    """
+    key = bootstrap.subject_keys().for_sealing(tenant, subject)
+    return envelope.seal(key, _context(tenant, subject, name), [Element(_NAME, DataClass.SENSITIVE, value)])
+
+
+def unseal(tenant: str, subject: str, name: str, sealed: bytes) -> bytes:
+    """The value; record its release first. Raises IntegrityError where it was altered or belongs elsewhere, Gone for a
+    destroyed key, InvalidInput, Unavailable."""
+    version = envelope.read_header(sealed).key_version
+    key = bootstrap.subject_keys().for_unsealing(tenant, subject, version)
+    opened = envelope.unseal(key, _context(tenant, subject, name), sealed)
+    if set(opened) != {_NAME}:
+        raise IntegrityError("The envelope holds something else")
+    return opened[_NAME]
+
+
+def _context(tenant: str, subject: str, name: str) -> SealContext:
+    if not name:
+        raise InvalidInput("A sealed value has a name")
+    return SealContext(tenant, subject, TYPE, name, 1)
