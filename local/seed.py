@@ -209,7 +209,8 @@ def write_demo(stack: Stack, tenants: dict[str, Seeded]) -> Path:
         "log_vkey": stack.resources.log_vkey,
         "witness_vkey": stack.resources.witness_vkey,
         "postgres_dsn": stack.postgres.app_dsn,
-        "settings": stack.resources.environment() | {"PHIVAULT_PROFILE": "local"},
+        "settings": stack.resources.environment()
+        | {"PHIVAULT_PROFILE": "local", "PHIVAULT_EXPORTER_FUNCTION": "exporter"},
         "tenants": {name: seeded.document() for name, seeded in tenants.items()},
     }
     path, draft = stack.workspace.folder / "demo.json", stack.workspace.folder / "demo.json.new"
