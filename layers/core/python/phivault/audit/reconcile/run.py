@@ -123,7 +123,7 @@ def _compare(window: Window, trail: TrailFiles, gateway: GatewayLog, log: Sealed
         tally=tally,
     )
     findings = list({finding.id: finding for finding in found if not finding.excused}.values())
-    return Outcome(findings, [one for one in findings if mentions.of_finding(one.id) not in recorded], tally)
+    return Outcome(findings, [one for one in findings if mentions.of_finding(_named(one.id)) not in recorded], tally)
 
 
 def _noting(events: Iterable[Mention], recorded: set[str]) -> Iterator[Mention]:
@@ -151,11 +151,16 @@ def _event(finding: Finding) -> AuditEvent:
         Action.AUDIT_RECONCILE,
         tenant=tenant,
         resource="KeyUse" if finding.principal else "Request",
-        resource_id=finding.id,
-        user_id=_NOT_OPAQUE.sub(":", finding.principal)[:128],
+        resource_id=_named(finding.id),
+        user_id=_named(finding.principal),
         patient=person if kind == "Patient" and _OPAQUE.fullmatch(person) else "",
     )
     return replace(event, success=False, risk=finding.risk, error=finding.kind.value)
+
+
+def _named(id: str) -> str:
+    """As an event can hold it."""
+    return _NOT_OPAQUE.sub(":", id)[:128]
 
 
 def _summary(outcome: Outcome) -> AuditEvent:

@@ -1,0 +1,147 @@
+"""The run by the clock: windows, what is recorded, what isn't recorded twice, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from phivault.audit.canonical import EventLine, Link, encode
+from phivault.audit.event import Action, AuditEvent, RiskLevel
+from phivault.audit.reconcile.claims import Kind, Mention
+from phivault.audit.reconcile.mentions import of_line
+from phivault.audit.reconcile.run import MAX_RECORDED, SETTLED, WINDOW, Window, run
+from phivault.errors import InvalidInput, Unavailable
+from tests.support.audit import an_event
+from tests.support.evidence import NOON, OPERATOR, ROLES, a_file, a_line, a_record, stamp
+
+NOW = datetime.fromtimestamp(NOON, UTC) + timedelta(hours=1)
+
+
+class Evidence:
+    """All three sources; what is recorded is sealed at once."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.log: list[str] = []
+        self.events: list[AuditEvent] = []
+        self.until = NOW.timestamp()
+        self.appended: list[int] = []
+
+    def files(self, _: datetime) -> Iterator[tuple[str, bytes]]:
+        yield "f.json", a_file(*self.records)
+
+    def lines(self, since: datetime, until: datetime) -> Iterator[str]:
+        yield from self.log
+
+    def mentions(self, since: float) -> Iterator[Mention]:
+        for event in self.events:
+            found = of_line(encode(EventLine(event, Link(writer="ab" * 16, sequence=1, prev="0" * 64))))
+            assert found is not None
+            yield found
+
+    def record(self, events: Sequence[AuditEvent]) -> None:
+        self.appended.append(len(events))
+        self.events += events
+
+    def run(self, window: Window | None = None, roles: dict[str, str] = ROLES) -> list[AuditEvent]:
+        before = len(self.events)
+        run(window or Window.asked({}, NOW), self, self, self, self.record, roles=roles)
+        return self.events[before:]
+
+
+def test_without_a_finding_the_summary_alone_is_recorded() -> None:
+    evidence = Evidence()
+    evidence.records, evidence.log = [a_record()], [a_line()]
+    evidence.events = [an_event(timestamp=stamp(NOON), patient="p1", request_id="r1")]
+    (summary,) = evidence.run()
+    assert (summary.action, summary.success, summary.risk) == (Action.AUDIT_RECONCILE, True, RiskLevel.LOW)
+    assert summary.resource == "Reconciliation"
+
+
+def test_each_finding_is_recorded_so_that_it_alerts() -> None:
+    evidence = Evidence()
+    evidence.records = [a_record(userIdentity=OPERATOR), a_record(subject="User/u9")]
+    evidence.log = [a_line(id="r9")]
+    *found, summary = evidence.run()
+    assert {event.error for event in found} == {Kind.FOREIGN_UNWRAP, Kind.UNRECORDED_UNWRAP, Kind.UNRECORDED_REQUEST}
+    assert all(event.risk in (RiskLevel.HIGH, RiskLevel.CRITICAL) and not event.success for event in found)
+    foreign = next(event for event in found if event.error == Kind.FOREIGN_UNWRAP)
+    assert foreign.resource_id == evidence.records[0]["eventID"]
+    assert (foreign.tenant, foreign.patient) == ("north", "p1")
+    assert foreign.user_id == "arn:aws:iam::123456789012:user:operator"
+    assert (summary.success, summary.version) == (False, 3)
+
+
+def test_a_finding_on_record_is_not_recorded_again() -> None:
+    evidence = Evidence()
+    evidence.records, evidence.log = [a_record(userIdentity=OPERATOR)], [a_line(id="r9")]
+    assert len(evidence.run()) == 3
+    (summary,) = evidence.run(Window.asked({}, NOW + timedelta(minutes=1)))
+    assert (summary.resource, summary.version) == ("Reconciliation", 2)
+
+
+def test_a_window_ends_before_what_may_still_be_on_its_way() -> None:
+    window = Window.asked({}, NOW)
+    assert (window.until, window.since) == (NOW - SETTLED, NOW - SETTLED - WINDOW)
+    evidence = Evidence()
+    late = NOW.timestamp() - SETTLED.total_seconds() + 1
+    evidence.records, evidence.log = [a_record(late, userIdentity=OPERATOR)], [a_line(late)]
+    assert len(evidence.run()) == 1
+
+
+def test_windows_leave_no_gap_between_hourly_runs() -> None:
+    assert timedelta(hours=1) < WINDOW
+
+
+def test_a_window_can_be_named() -> None:
+    since, until = NOW - timedelta(hours=3), NOW
+    assert Window.asked({"since": since.isoformat(), "until": until.isoformat()}, NOW) == Window(since, until)
+
+
+@pytest.mark.parametrize(
+    "event", [{"since": 1}, {"until": "noon"}, {"until": "2026-03-04T12:00:00"}, {"since": "2999-01-01T00:00:00Z"}]
+)
+def test_a_window_that_is_none_is_refused(event: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput):
+        Window.asked(event, NOW)
+
+
+def test_a_log_that_isnt_sealed_yet_accuses_nobody() -> None:
+    evidence = Evidence()
+    evidence.records, evidence.until = [a_record()], NOON - 3600
+    with pytest.raises(Unavailable):
+        evidence.run()
+    (failed,) = evidence.events
+    assert (failed.error, failed.success) == ("unavailable", False)
+
+
+def test_evidence_that_cant_be_read_is_recorded_and_raised() -> None:
+    evidence = Evidence()
+    evidence.log = ["{}"]
+    with pytest.raises(InvalidInput):
+        evidence.run()
+    assert [event.error for event in evidence.events] == ["invalid"]
+
+
+def test_without_roles_nothing_is_compared() -> None:
+    with pytest.raises(InvalidInput):
+        Evidence().run(roles={})
+
+
+def test_a_flood_is_recorded_in_part_and_counted_whole() -> None:
+    evidence = Evidence()
+    evidence.log = [a_line(id=f"r{number}") for number in range(MAX_RECORDED + 50)]
+    *found, summary = evidence.run()
+    assert len(found) == MAX_RECORDED
+    assert summary.version == MAX_RECORDED + 50
+    assert max(evidence.appended) <= 100
+
+
+def test_a_subject_that_no_event_can_name_is_recorded_all_the_same() -> None:
+    evidence = Evidence()
+    evidence.records = [a_record(tenant="a tenant", subject="Patient/" + "x" * 200, userIdentity=OPERATOR)]
+    found, _ = evidence.run()
+    assert (found.tenant, found.patient) == ("-", "")
