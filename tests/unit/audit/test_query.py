@@ -169,3 +169,9 @@ def test_a_period_that_ends_before_it_begins_is_empty_without_a_read() -> None:
     rows = MemoryRows([an_event(timestamp=at(1))])
     assert search(rows, "north", patient="patient-1", since=at(1), until=at(2), now=NOW) == Page((), None)
     assert rows.reads == 0
+
+
+def test_a_page_without_further_filters_reads_no_more_rows_than_it_shows() -> None:
+    rows = MemoryRows([an_event(timestamp=at(hours)) for hours in range(200)])
+    search(rows, "north", patient="patient-1", limit=7, now=NOW)
+    assert rows.rows == 7

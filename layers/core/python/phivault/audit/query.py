@@ -84,7 +84,13 @@ class _Filter:
     user: str | None
     action: Action | None
     risk: RiskLevel | None
-    also: Callable[[EventLine], bool]
+    also: Callable[[EventLine], bool] | None
+
+    @property
+    def within(self) -> bool:
+        """Whether some rows of the partitions read may not match: a partition is by one of patient, user and alert
+        (which gathers two risks)."""
+        return any((self.action, self.risk, self.also, self.patient and self.user))
 
     def admits(self, entry: EventLine) -> bool:
         event = entry.event
@@ -94,7 +100,7 @@ class _Filter:
             and self.user in (None, event.user_id)
             and self.action in (None, event.action)
             and self.risk in (None, event.risk)
-            and self.also(entry)
+            and (self.also is None or self.also(entry))
         )
 
 
@@ -110,7 +116,7 @@ def search(
     until: str | None = None,
     cursor: str | None = None,
     limit: int = 50,
-    also: Callable[[EventLine], bool] = lambda _: True,
+    also: Callable[[EventLine], bool] | None = None,
     now: datetime | None = None,
 ) -> Page:
     """Events of ``tenant`` that match every filter given, newest first, at most ``limit`` (1 to 200).
@@ -140,13 +146,13 @@ def search(
 def _walk(index: EventRows, wanted: _Filter, *, lowest: str, below: str, limit: int) -> Page:
     # ``below`` falls with every row and every partition done, so that a cursor always makes headway.
     matches: list[Found] = []
-    reads = 0
+    reads, batch = 0, _BATCH if wanted.within else min(limit, _BATCH)
     for partition, beginning in _partitions(wanted, lowest, below):
         more = True
         while more:
             if reads == MAX_READS:
                 return Page(tuple(matches), _cursor(below))
-            rows = index.newest(partition, lowest=lowest, below=below, limit=_BATCH)
+            rows = index.newest(partition, lowest=lowest, below=below, limit=batch)
             reads += 1
             for row in rows:
                 match = found(row)
@@ -154,7 +160,7 @@ def _walk(index: EventRows, wanted: _Filter, *, lowest: str, below: str, limit: 
                 matches += [match] if wanted.admits(match.entry) else []
                 if len(matches) == limit:
                     return Page(tuple(matches), _cursor(below))
-            more = len(rows) == _BATCH
+            more = len(rows) == batch
         below = min(below, beginning)
     return Page(tuple(matches), None)
 

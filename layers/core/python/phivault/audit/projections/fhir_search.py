@@ -52,8 +52,6 @@ class Asked:
     repeated: tuple[tuple[str, str], ...]
 
     def admits(self, line: EventLine) -> bool:
-        if not self.conditions:
-            return True
         shown = fhir.project(line)
         return all(condition(shown) for condition in self.conditions)
 
@@ -84,9 +82,8 @@ def parse(parameters: Sequence[tuple[str, str]]) -> Asked:
 
 def search(index: EventRows, tenant: str, asked: Asked, *, now: datetime | None = None) -> Page:
     """The page that ``asked`` asks for, of ``tenant``'s events. Raises InvalidInput, Unavailable."""
-    return search_index(
-        index, tenant, **asked.filters, cursor=asked.cursor, limit=asked.count, also=asked.admits, now=now
-    )
+    also = asked.admits if asked.conditions else None
+    return search_index(index, tenant, **asked.filters, cursor=asked.cursor, limit=asked.count, also=also, now=now)
 
 
 def bundle(page: Page, asked: Asked, base_url: str) -> dict[str, Any]:
