@@ -135,7 +135,6 @@ class Application(Place):
             "witness_function": settings.function_arn(WITNESS, settings.witness),
             "witness_name": settings.witness_name,
             "witness_account": settings.witness,
-            "witness_vkey": settings.witness_vkey,
             "sealer_function": settings.function_arn("sealer"),
             "exporter_function": settings.function_arn("exporter"),
             "trail_bucket": stores.evidence.trail.ref,

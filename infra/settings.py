@@ -73,9 +73,6 @@ class Deployment(BaseModel):
     log_vkey: str = Field(
         "", description="The log's verifier key as the witness knows it; empty: the witness asks KMS for it"
     )
-    witness_vkey: str = Field(
-        "", description="The witness's verifier key, which stands in exports; empty: no exports can be made"
-    )
     witness_waiver: str = Field(
         "", description="Why the witness may stand in the account it watches; production needs a sentence"
     )

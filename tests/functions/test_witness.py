@@ -124,3 +124,7 @@ def test_a_refusal_s_text_is_in_no_log(start: Callable[..., Ask], log: Log, tmp_
     lines = [json.loads(line) for line in (tmp_path / "witness.log").read_text().splitlines()]
     assert [line["level"] for line in lines] == ["ERROR"]
     assert log.origin not in (tmp_path / "witness.log").read_text()
+
+
+def test_it_names_its_own_key(start: Callable[..., Ask], resources: Resources) -> None:
+    assert start()({"vkey": True}) == {"vkey": resources.witness_vkey}

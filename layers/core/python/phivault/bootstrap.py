@@ -288,17 +288,6 @@ def log_key() -> VerifierKey:
 
 
 @cache
-def witness_key() -> VerifierKey:
-    """The witness's verifier key, found in the same way."""
-    from phivault.adapters.kms_signer import KmsSigner
-    from phivault.audit.log.note import COSIGNATURE, VerifierKey
-
-    if settings().witness_vkey:
-        return VerifierKey.parse(settings().witness_vkey)
-    return VerifierKey(settings().witness_name, COSIGNATURE, KmsSigner(settings().witness_key_arn).public_key)
-
-
-@cache
 def witness() -> LambdaWitness:
     """The witness as the log asks it."""
     from phivault.adapters.lambda_witness import LambdaWitness
@@ -359,7 +348,7 @@ def _authority() -> Authority:
     return Authority(
         signer=log_signer(),
         log_key=log_key(),
-        witness_key=witness_key(),
+        witness_key=witness().key(),
         log_account=account,
         witness_account=settings().witness_account or account,
     )

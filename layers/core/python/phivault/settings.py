@@ -32,7 +32,6 @@ class Settings(BaseSettings):
     witness_account: str = ""
     witness_bucket: str = ""
     witness_key_arn: str = ""
-    witness_vkey: str = ""
     sealer_function: str = ""
     exporter_function: str = ""
     trail_bucket: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from phivault.adapters.lambda_invoke import invoke
+from phivault.audit.log.note import VerifierKey
 from phivault.audit.log.witnessing import Answer, encode_request
 from phivault.errors import Unavailable
 
@@ -20,4 +21,11 @@ class LambdaWitness:
         match answered:
             case {"status": int(status), "body": str(body)}:
                 return Answer(status, body)
+        raise Unavailable("The witness didn't answer as agreed")
+
+    def key(self) -> VerifierKey:
+        """What it says that its verifier key is. Good enough to name it: auditors pin the one that they were given."""
+        match invoke(self._function, {"vkey": True}, wait_seconds=self._wait):
+            case {"vkey": str(vkey)}:
+                return VerifierKey.parse(vkey)
         raise Unavailable("The witness didn't answer as agreed")

@@ -15,7 +15,7 @@ from typing import Final, Protocol, Self
 
 from phivault.audit.log.checkpoint import Checkpoint, parse, parse_decimal, verify
 from phivault.audit.log.merkle import EMPTY_ROOT, verify_consistency
-from phivault.audit.log.note import ED25519, VerifierKey, cosign
+from phivault.audit.log.note import ED25519, VerifierKey, cosign, witness_vkey
 from phivault.audit.log.note import parse as parse_note
 from phivault.audit.log.store import Signer
 from phivault.audit.log.witnessing import MAX_REQUEST, Answer, Witness, parse_request
@@ -90,6 +90,11 @@ class WitnessStand:
         self._sightings, self._signer, self._name, self._now = sightings, signer, name, now
         self._keys = {key.name: key for key in log_keys}
         self._signed_at = 0
+
+    @property
+    def vkey(self) -> str:
+        """Its own verifier key."""
+        return witness_vkey(self._name, self._signer.public_key)
 
     def add_checkpoint(self, old: int, proof: Sequence[bytes], note: bytes) -> Answer:
         try:
