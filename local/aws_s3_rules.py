@@ -35,6 +35,7 @@ BAD_DIGEST = Refusal("400 Bad Request", "BadDigest")
 MALFORMED = Refusal("400 Bad Request", "MalformedXML")
 INVALID_BUCKET_STATE = Refusal("409 Conflict", "InvalidBucketState")
 NO_SUCH_KEY = Refusal("404 Not Found", "NoSuchKey")
+NOT_LOCKED = Refusal("404 Not Found", "NoSuchObjectLockConfiguration")
 NOT_IMPLEMENTED = Refusal("501 Not Implemented", "NotImplemented")
 PRECONDITION_FAILED = Refusal("412 Precondition Failed", "PreconditionFailed")
 
@@ -56,6 +57,21 @@ def refusal(environ: Mapping[str, Any], body: bytes) -> Refusal | None:
     if "retention" in query and key:
         return _retention(bucket, key, query.get("versionId", [None])[0], body, bypasses(environ))
     return None
+
+
+def retention(environ: Mapping[str, Any]) -> tuple[str, bytes] | None:
+    """Status and body of GetObjectRetention, which moto answers with the object itself; None for other requests."""
+    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    bucket, _, key = _path(environ).partition("/")
+    if environ["REQUEST_METHOD"] != "GET" or "retention" not in query or not key:
+        return None
+    held = _version(_bucket(bucket), key, query.get("versionId", [None])[0]) if _bucket(bucket) else None
+    if held is None:
+        return NO_SUCH_KEY.status, NO_SUCH_KEY.body()
+    if not held.lock_mode:
+        return NOT_LOCKED.status, NOT_LOCKED.body()
+    members = f"<Mode>{held.lock_mode}</Mode><RetainUntilDate>{held.lock_until}</RetainUntilDate>"
+    return "200 OK", f'<Retention xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{members}</Retention>'.encode()
 
 
 def bypasses(environ: Mapping[str, Any]) -> bool:

@@ -71,6 +71,8 @@ class Moto:
                 refused = aws_s3_rules.refusal(environ, _rewound(environ))
                 if refused is not None:
                     return answer(start_response, refused.status, refused.body())
+                if (told := aws_s3_rules.retention(environ)) is not None:
+                    return answer(start_response, *told)
                 if not aws_s3_rules.bypasses(environ):
                     environ.pop(aws_s3_rules.BYPASS_HEADER, None)  # moto takes any value for yes
             aws_policy.request.set(environ)
