@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from phivault.adapters import s3_witness
 from phivault.adapters.aws import client
 from phivault.adapters.kms_signer import KmsSigner
 from phivault.adapters.s3_witness import S3Sightings
@@ -129,6 +132,15 @@ def test_a_memory_that_does_not_answer(sightings: S3Sightings, aws_endpoints: An
             sightings.add(ORIGIN, seen(0))
     finally:
         aws_endpoints.start_s3()
+
+
+def test_whether_another_was_added_may_be_unknown(sightings: S3Sightings, monkeypatch: pytest.MonkeyPatch):
+    s3 = boto3.client("s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    monkeypatch.setattr(s3_witness, "client", lambda _: s3)
+    with Stubber(s3) as answers:
+        answers.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+        with pytest.raises(Unavailable):
+            sightings.add(ORIGIN, seen(0))
 
 
 def test_a_kms_key_signs_and_says_which_it_is(signer: KmsSigner):

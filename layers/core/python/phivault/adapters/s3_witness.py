@@ -13,7 +13,7 @@ from phivault.audit.witness import Sighting
 from phivault.errors import Conflict, IntegrityError
 
 _LARGEST = 10**15 - 1
-_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
+_TAKEN = "PreconditionFailed"  # a 409 of S3 isn't: whoever was at it at once may have failed, so it is Unavailable
 
 
 class S3Sightings:
@@ -46,7 +46,7 @@ class S3Sightings:
 
     def add(self, origin: str, sighting: Sighting) -> None:
         try:
-            with translated("S3", *_TAKEN):
+            with translated("S3", _TAKEN):
                 client("s3").put_object(
                     Bucket=self._bucket,
                     Key=_key(origin, sighting.old),
