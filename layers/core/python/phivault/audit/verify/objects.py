@@ -23,7 +23,8 @@ from phivault.audit.verify.finding import Findings, Step
 from phivault.audit.verify.lines import Lines
 from phivault.errors import IntegrityError
 
-_KEY: Final = r"ev/\d{4}/\d\d/\d\d/\d\d/([0-9a-f]{2})/([0-9a-f]{32})-([0-9a-f]{8})\.json"
+_HOUR: Final = r"\d{4}/(?:0[1-9]|1[0-2])/(?:0[1-9]|[12]\d|3[01])/(?:[01]\d|2[0-3])"
+_KEY: Final = rf"ev/{_HOUR}/([0-9a-f]{{2}})/([0-9a-f]{{32}})-([0-9a-f]{{8}})\.json"
 _NUMBER: Final = field_expression("version")
 _SOUND: Final = re.compile(
     rf'^\{{"count":({_NUMBER}),"etag":"([0-9a-f]{{32}})","first":({_NUMBER}),"key":"({_KEY})",'

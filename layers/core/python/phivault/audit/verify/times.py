@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from phivault.audit.log.merkle import Nodes, root_at
@@ -72,9 +73,9 @@ def _name(found: Findings, taken: Lines, start: int, times: Sequence[str], brack
 def check_seen(found: Findings, taken: Lines, nodes: Nodes) -> None:
     """Every ``checkpoint`` of an event is an earlier root of this log."""
     places = range(len(taken.checkpoints) - 1, -1, -1)
-    for seen, at in dict(zip(reversed(taken.checkpoints), places, strict=True)).items():
-        if not seen:
-            continue
+    first = dict(zip(reversed(taken.checkpoints), places, strict=True))  # the lowest leaf that saw each
+    first.pop("", None)
+    for seen, at in sorted(first.items(), key=itemgetter(1)):
         size, _, root = seen.partition("/")
         text = ""
         if int(size) > taken.first + at:
