@@ -15,6 +15,7 @@ type Template = dict[str, Any]
 REJECTED = frozenset(
     {
         "AWS::ApiGateway::ClientCertificate",
+        "AWS::Athena::NamedQuery",
         "AWS::Backup::BackupSelection",
         "AWS::CloudTrail::Trail",
         "AWS::CodeDeploy::Application",
