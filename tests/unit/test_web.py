@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
-from phivault import web
+from phivault import bootstrap, logs, web
 from phivault.errors import (
     ContentTooLarge,
     InvalidInput,
@@ -19,6 +19,7 @@ from phivault.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from phivault.identity.source import Source
 from phivault.settings import settings
 
 
@@ -133,3 +134,84 @@ def test_repeated_parameters_are_refused() -> None:
     assert of(a=["1"], b=[""]) == {"a": "1", "b": ""}
     with pytest.raises(InvalidInput):
         of(a=["1", "1"])
+
+
+class _Recorder:
+    """Was asked to record whatever ``known`` says."""
+
+    def __init__(self, *known: str) -> None:
+        self.known = known
+
+    def was_asked(self, request_id: str) -> bool:
+        return request_id in self.known
+
+
+class _Sessions:
+    def __init__(self, failure: PhivaultError | None = None) -> None:
+        self.refused: list[tuple[str, str, str]] = []
+        self.failure = failure
+
+    def record_refused(self, action: str, claims: object, source: Source, error: PhivaultError) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.refused.append((action, source.request_id, error.code))
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[tuple[str, str, str]]]]:
+    """Call an operation that records ``me.read`` and does ``work``. The status, and what was recorded for it."""
+
+    def call(
+        work: Callable[[], object], *known: str, failure: PhivaultError | None = None, **event: Any
+    ) -> tuple[int, list[tuple[str, str, str]]]:
+        sessions = _Sessions(failure)
+        monkeypatch.setattr(bootstrap, "recorder", lambda: _Recorder(*known))
+        monkeypatch.setattr(bootstrap, "sessions", lambda: sessions)
+        monkeypatch.setattr(web, "OPERATIONS", {})
+        monkeypatch.setattr(logs, "configure", lambda service: None)
+        app = web.resolver("test")
+        about = web.Operation(summary="Test", permission="signed-in", audit=("me.read",), phi=True)
+
+        @web.operation(app, "GET", "/v1/me", about)
+        def _me() -> Any:
+            work()
+            return web.answer(200, "{}")
+
+        asked = _event(None).raw_event | {"httpMethod": "GET", "path": "/v1/me", "resource": "/v1/me"}
+        return app.resolve(asked | event, object())["statusCode"], sessions.refused
+
+    return call
+
+
+def _fail(error: Exception) -> Callable[[], object]:
+    def fail() -> object:
+        raise error
+
+    return fail
+
+
+def test_an_answer_on_record_leaves(called: Any) -> None:
+    assert called(lambda: None, "r1") == (200, [])
+
+
+def test_an_answer_without_a_record_does_not(called: Any) -> None:
+    assert called(lambda: None) == (500, [("me.read", "r1", "internal")])
+
+
+@pytest.mark.parametrize("error", [InvalidInput("x"), UnsupportedMediaType("x"), Unavailable("x"), ValueError("x")])
+def test_a_failure_that_left_no_record_gets_one(called: Any, error: Exception) -> None:
+    known = error if isinstance(error, PhivaultError) else PhivaultError()
+    assert called(_fail(error)) == (known.status, [("me.read", "r1", known.code)])
+
+
+def test_a_parameter_that_is_refused_before_the_verb_gets_one(called: Any) -> None:
+    asked = {"multiValueQueryStringParameters": {"name": ["x"]}, "queryStringParameters": {"name": "x"}}
+    assert called(lambda: None, **asked) == (400, [("me.read", "r1", "unsupported-parameter")])
+
+
+def test_a_failure_that_was_recorded_is_not_recorded_again(called: Any) -> None:
+    assert called(_fail(InvalidInput("x")), "r1") == (400, [])
+
+
+def test_a_refusal_that_cannot_be_recorded_is_not_told(called: Any) -> None:
+    assert called(_fail(InvalidInput("x")), failure=Unavailable("The audit log is busy")) == (503, [])
