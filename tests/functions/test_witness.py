@@ -77,6 +77,10 @@ def test_cosigns_and_remembers_in_another_environment(
     assert again(request(log, 7, 9))["status"] == 200
 
 
+def test_names_its_verifier_key(start: Callable[..., Ask], resources: Resources) -> None:
+    assert start()({"vkey": True}) == {"vkey": resources.witness_vkey}
+
+
 @pytest.mark.parametrize("event", [{}, [], None, "body", {"body": None}, {"body": ["old 0"]}, {"body": "x" * 100_000}])
 def test_what_is_no_request(start: Callable[..., Ask], event: object) -> None:
     assert start()(event)["status"] == 400
