@@ -87,3 +87,43 @@ def test_a_missing_table_is_unavailable(aws_endpoints):
         DynamoDbAuditIndex("no-such-table").add([recorded()])
     with pytest.raises(Unavailable, match="ResourceNotFoundException"):
         search(DynamoDbAuditIndex("no-such-table"), "north")
+
+
+def written(table: str) -> list[tuple[str, str]]:
+    """What the table's stream has: the kind of change and the row's place."""
+    streams, arn = client("dynamodbstreams"), client("dynamodb").describe_table(TableName=table)["Table"]
+    stream = arn["LatestStreamArn"]
+    (shard,) = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"]
+    place = streams.get_shard_iterator(StreamArn=stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
+    records = streams.get_records(ShardIterator=place["ShardIterator"])["Records"]
+    return [(record["eventName"], record["dynamodb"]["Keys"]["at"]["S"]) for record in records]
+
+
+def test_healing_writes_what_is_missing_or_differs_and_nothing_else(index):
+    rows = [recorded(timestamp=f"2026-03-04T05:06:07.{number:03d}Z") for number in range(130)]
+    index.add(rows[:50])
+    before = written(index._table)
+    assert index.heal(rows) == 80
+    assert index.heal(rows) == 0
+    assert [kind for kind, _ in written(index._table)] == ["INSERT"] * 130
+    assert written(index._table)[:50] == before
+    item = client("dynamodb").scan(TableName=index._table)["Items"][0]
+    altered = item | {"line": {"S": item["line"]["S"].replace("clinician", "clinicjan")}}
+    client("dynamodb").put_item(TableName=index._table, Item=altered)
+    assert index.heal(rows) == 1
+    items = client("dynamodb").scan(TableName=index._table)["Items"]
+    assert item in items
+    assert altered not in items
+    assert index.heal([]) == 0
+
+
+def test_adding_again_is_no_change_to_whom_the_stream_tells(index):
+    row = recorded()
+    index.add([row])
+    index.add([row])
+    assert [kind for kind, _ in written(index._table)] == ["INSERT"]
+
+
+def test_a_missing_table_cannot_be_healed(aws_endpoints):
+    with pytest.raises(Unavailable, match="ResourceNotFoundException"):
+        DynamoDbAuditIndex("no-such-table").heal([recorded()])
