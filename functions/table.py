@@ -219,6 +219,7 @@ TABLE: tuple[Function, ...] = (
             "audit_index_table",
             "audit_lock_mode",
             "audit_retention_days",
+            "access_state_table",
             "log_origin",
             "log_key_arn",
             "witness_function",
@@ -226,6 +227,9 @@ TABLE: tuple[Function, ...] = (
         ),
         grants=(
             Grant("audit_bucket", ("s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:PutObjectRetention")),
+            # What is sealed takes its tenants' own retention and legal holds.
+            Grant("audit_bucket", ("s3:GetObjectRetention", "s3:PutObjectLegalHold")),
+            Grant("access_state_table", ("dynamodb:Query",)),
             Grant("audit_head_bucket", ("s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject")),
             Grant("audit_index_table", ("dynamodb:BatchGetItem", "dynamodb:BatchWriteItem")),
             Grant("log_key_arn", ("kms:Sign", "kms:GetPublicKey")),

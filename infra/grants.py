@@ -14,7 +14,15 @@ type Statement = dict[str, Any]
 LOCAL_ONLY: Final = frozenset({"postgres_dsn"})
 """Settings that no function has in the cloud."""
 ON_OBJECTS: Final = frozenset(
-    f"s3:{name}" for name in ("GetObject", "PutObject", "PutObjectRetention", "PutObjectLegalHold", "DeleteObject")
+    f"s3:{name}"
+    for name in (
+        "GetObject",
+        "GetObjectRetention",
+        "PutObject",
+        "PutObjectRetention",
+        "PutObjectLegalHold",
+        "DeleteObject",
+    )
 )
 ON_INDEXES: Final = frozenset({"dynamodb:Query"})
 

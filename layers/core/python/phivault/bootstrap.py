@@ -242,13 +242,22 @@ def event_objects() -> EventObjects:
 
 @cache
 def sealer() -> Sealer:
+    from phivault.adapters.s3_retained_log import S3RetainedLog
+    from phivault.audit.retain import RetainedRows
     from phivault.audit.seal.sealer import Sealer
 
+    storage = S3RetainedLog(
+        settings().audit_bucket,
+        settings().audit_head_bucket,
+        retention_applier(),
+        lock_mode=settings().audit_lock_mode,
+        retention_days=settings().audit_retention_days,
+    )
     return Sealer(
-        log_store(),
+        storage,
         log_signer(),
         witness(),
-        audit_index(),
+        RetainedRows(audit_index(), retention_applier()),
         origin=settings().log_origin,
         witness_name=settings().witness_name,
     )

@@ -11,6 +11,7 @@ from itertools import batched
 from typing import Final, Protocol
 
 from phivault.audit.retention import RetentionStore, Rules, days_for, is_held
+from phivault.audit.store import RecordedEvent
 from phivault.errors import IntegrityError
 
 EVENTS: Final = "ev/"
@@ -117,3 +118,24 @@ def owners_of(lines: Sequence[bytes]) -> frozenset[tuple[str, str]]:
 def count(objects: LockedObjects) -> int:
     """How many objects a walk looks at."""
     return sum(1 for prefix in (EVENTS, LOG) for _ in objects.after(prefix, ""))
+
+
+class Rows(Protocol):
+    """The index as the sealer heals it (phivault.audit.seal.store.IndexRows)."""
+
+    def heal(self, events: Sequence[RecordedEvent]) -> int: ...
+
+
+class RetainedRows:
+    """Fills IndexRows: what is sealed takes the rules of its tenants, then its rows. An object whose rules couldn't be
+    put comes again, as one whose rows couldn't be written does."""
+
+    def __init__(self, rows: Rows, applier: Applier) -> None:
+        self._rows, self._applier = rows, applier
+
+    def heal(self, events: Sequence[RecordedEvent]) -> int:
+        lines: dict[str, list[bytes]] = {}
+        for event in events:
+            lines.setdefault(event.object_key, []).append(event.line)
+        self._applier.apply(list(lines.items()))
+        return self._rows.heal(events)

@@ -46,7 +46,8 @@ def extend(
     with explained():
         rules = bootstrap.retention(operator.act(*NEEDED))
         what = f"retention extend {tenant} {days}"
-        if not resumes(state, what) and rules.days(tenant) != days:
+        held = rules.days(tenant)
+        if days < held or (days > held and not resumes(state, what)):
             rules.extend(tenant, days)
         console.print(f"{tenant}: {days} days for all that is recorded from now on")
         walk(tenant, state, what)

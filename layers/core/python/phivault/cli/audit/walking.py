@@ -40,7 +40,7 @@ def walk(tenant: str, state: Path, what: str, *, lifting: bool = False) -> None:
     _keep(state, what, after, done)
     total = count(bootstrap.locked_objects())
     columns = (TextColumn("objects"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=total, completed=min(done, total))
         for key, looked_at in bootstrap.retention_applier().walk(tenant, after=after, lifting=lifting):
             done += looked_at
