@@ -4,6 +4,7 @@ never tried again, since a new one has a new id."""
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from phivault.errors import PhivaultError
 from phivault.settings import settings
 
 logs.configure("exporter")
+log = logging.getLogger(__name__)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -22,6 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         job = Job.read(event["job"]) if "job" in event else _ordered(event, context.aws_request_id)
         said = bootstrap.exporter().run(job)
     except PhivaultError as error:
+        log.error("no export: %s", error.code, exc_info=error)
         return {"error": error.code, "detail": error.detail}
     return {"id": job.id, "bucket": settings().audit_exports_bucket, **said}
 

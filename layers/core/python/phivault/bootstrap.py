@@ -343,13 +343,14 @@ def exporter() -> Exporter:
         objects=log_store(),
         jobs=exports(),
         folder=exports().folder,
-        authority=_authority(),
+        authority=_authority,
         seal=partial(invoke, settings().sealer_function, {}, wait_seconds=SEALER_SECONDS),
         record=recorder().append,
         opener=_opened,
     )
 
 
+@cache
 def _authority() -> Authority:
     from phivault.audit.export.build import Authority
 

@@ -134,13 +134,14 @@ class Folder(Sink, Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exporter:
     """What the work needs. ``seal`` returns once everything stored before it was called is in the published log;
-    ``record`` once the events are in the audit log. ``opener`` may be asked for late: most exports open nothing."""
+    ``record`` once the events are in the audit log; ``authority`` is asked for within a job, which fails where that
+    does."""
 
     log: LogReader
     objects: EventObjects
     jobs: Jobs
     folder: Callable[[str], Folder]
-    authority: Authority
+    authority: Callable[[], Authority]
     seal: Callable[[], object]
     record: Callable[[Sequence[AuditEvent]], None]
     opener: Opener
@@ -172,7 +173,7 @@ class Exporter:
         folder, asked_at = self.folder(job.id), self.now()
         self.seal()
         order = Order(id=job.id, tenant=job.tenant, since=job.since, sealed_at=asked_at)
-        manifest = build(order, self.log, self.objects, folder, self.authority, now=self.now)
+        manifest = build(order, self.log, self.objects, folder, self.authority(), now=self.now)
         if job.open:
             self._open(job, manifest, folder)
         self.record([job.event(Action.AUDIT_EXPORT)])
