@@ -14,3 +14,5 @@ compile --extra dev --constraint requirements/local.txt --output-file requiremen
 compile --extra dev --extra infra --constraint requirements/dev.txt --output-file requirements/infra.txt
 # The emulator of make e2e has an environment of its own: it pins another botocore.
 compile requirements/e2e.in --output-file requirements/e2e.txt
+# So has what make bench compares with.
+compile requirements/bench.in --output-file requirements/bench.txt

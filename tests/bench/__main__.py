@@ -62,6 +62,7 @@ def _table(figures: Sequence[Figure]) -> str:
     rows = [("", "measured", "aim", "")]
     for one in figures:
         aim = "" if one.at_most is None else f"<= {one.at_most:g}"
+        aim = aim if one.at_least is None else f">= {one.at_least:g}"
         rows.append((one.name, f"{round(one.value, 3):g}", aim, WORDS[one.met]))
     first, second, third, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
     lines = [f"{name:<{first}}  {value:>{second}}  {aim:<{third}}  {met}".rstrip() for name, value, aim, met in rows]

@@ -10,15 +10,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A ratio or a count, smaller is better. Without an aim it only informs."""
+    """A ratio, a count or, where the name says so, MiB, with what it shall be at most or at least. Without an aim it
+    only informs."""
 
     name: str
     value: float
     at_most: float | None = None
+    at_least: float | None = None
 
     @property
     def met(self) -> bool | None:
-        return None if self.at_most is None else self.value <= self.at_most
+        if self.at_most is None and self.at_least is None:
+            return None
+        return (self.at_most is None or self.value <= self.at_most) and (
+            self.at_least is None or self.value >= self.at_least
+        )
 
 
 def rounds(calls: Mapping[str, Callable[[], object]], count: int, repeats: int) -> list[dict[str, float]]:

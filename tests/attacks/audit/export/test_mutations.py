@@ -18,7 +18,7 @@ FILES = {tenant: export(LOG, tenant=tenant) for tenant in ("", "north")}
 SEGMENT, OBJECTS = "segments/000000000000.ndjson.zst", "objects/000000000000.ndjson.zst"
 PATHS = sorted(FILES[""])
 FREELY = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 
