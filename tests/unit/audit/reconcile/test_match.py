@@ -165,10 +165,11 @@ def test_a_503_with_room_for_data_is_not_excused() -> None:
     assert kinds(request(status="503", bytes="9000")) == [Kind.UNRECORDED_REQUEST]
 
 
-def test_after_the_logs_end_an_unwrap_is_still_named_and_a_request_undecided() -> None:
-    span, tally = Span(until=NOON - 3600), Tally()
-    assert kinds(unwrap(), request(), said(NOON - 3600), span=span, tally=tally) == [Kind.LATE_UNWRAP]
-    assert tally.undecided == 1
+def test_after_the_logs_end_an_unwrap_is_found_and_a_request_named() -> None:
+    claims = (unwrap(), request(), said(NOON - 3600))
+    late = found(*claims, span=Span(until=NOON - 3600))
+    assert {one.kind: one.excused for one in late} == {Kind.LATE_UNWRAP: False, Kind.LATE_REQUEST: True}
+    assert set(kinds(*claims, span=Span(until=NOON + 11))) == {Kind.UNRECORDED_UNWRAP, Kind.UNRECORDED_REQUEST}
 
 
 def test_before_the_logs_beginning_only_foreigners_are_named() -> None:

@@ -61,6 +61,7 @@ class Kind(StrEnum):
     LATE_UNWRAP = "unwrap-after-log"
     UNRECORDED_REQUEST = "unrecorded-request"
     UNRECORDED_REFUSAL = "unrecorded-refusal"
+    LATE_REQUEST = "request-after-log"
 
 
 RISKS: Final = {
@@ -70,6 +71,7 @@ RISKS: Final = {
     Kind.LATE_UNWRAP: RiskLevel.HIGH,
     Kind.UNRECORDED_REQUEST: RiskLevel.HIGH,
     Kind.UNRECORDED_REFUSAL: RiskLevel.LOW,
+    Kind.LATE_REQUEST: RiskLevel.LOW,
 }
 SENTENCES: Final = {
     Kind.FOREIGN_UNWRAP: "a key of ours was opened by a principal that is no function of ours",
@@ -78,6 +80,7 @@ SENTENCES: Final = {
     Kind.LATE_UNWRAP: "a key was opened after the end of this log: export again, then reconcile",
     Kind.UNRECORDED_REQUEST: "a request was answered and no event has its id",
     Kind.UNRECORDED_REFUSAL: "a request failed without a record and released nothing",
+    Kind.LATE_REQUEST: "a request was answered after the end of this log: export again, then reconcile",
 }
 
 
@@ -99,5 +102,6 @@ class Finding:
 
     @property
     def excused(self) -> bool:
-        """Whether this is named without being wrong: P1 answers 503 when the record can't be made."""
-        return self.kind is Kind.UNRECORDED_REFUSAL
+        """Whether this is named without being wrong: P1 answers 503 when the record can't be made, and a gateway
+        that goes on serving is always ahead of an export."""
+        return self.kind in (Kind.UNRECORDED_REFUSAL, Kind.LATE_REQUEST)

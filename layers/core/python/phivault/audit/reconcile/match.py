@@ -19,6 +19,8 @@ BEFORE_SECONDS: Final = 60
 """A request may last half of it; the rest is what clocks may differ, and CloudTrail's whole seconds."""
 OPENING_SECONDS: Final = 960
 """An export records first what it will open, and may then run for 15 minutes."""
+SEALING_SECONDS: Final = 10
+"""From the moment that an export takes everything until it states its time, and as long as most requests last."""
 EXPORTER: Final = "exporter"
 EXEMPT: Final = frozenset(
     {
@@ -57,13 +59,12 @@ _SMALL_ANSWER = 2048
 
 @dataclass(slots=True)
 class Tally:
-    """What was looked at. ``undecided`` are requests later than the log, ``older`` claims from before it began."""
+    """What was looked at; ``older`` are claims from before the log begins."""
 
     unwraps: int = 0
     requests: int = 0
     exempt: int = 0
     before_functions: int = 0
-    undecided: int = 0
     older: int = 0
 
 
@@ -73,6 +74,10 @@ class Span:
 
     since: float = 0.0
     until: float = float("inf")
+
+    def is_over(self, at: float) -> bool:
+        """Whether what happened then may be recorded after the end."""
+        return at > self.until - SEALING_SECONDS
 
 
 def reconcile(
@@ -167,8 +172,7 @@ class _Judge:
         if claim.at < self.span.since:
             self.tally.older += 1
             return None
-        late = claim.at > self.span.until - BEFORE_SECONDS
-        return _found(Kind.LATE_UNWRAP if late else Kind.UNRECORDED_UNWRAP, claim)
+        return _found(Kind.LATE_UNWRAP if self.span.is_over(claim.at) else Kind.UNRECORDED_UNWRAP, claim)
 
     def request(self, claim: Request) -> Finding | None:
         self.tally.requests += 1
@@ -184,11 +188,11 @@ class _Judge:
         what = f"{claim.method} {claim.route} {claim.status}"
         if claim.at < self.span.since:
             self.tally.older += 1
-        elif claim.at > self.span.until - BEFORE_SECONDS:
-            self.tally.undecided += 1
         elif claim.answered or (claim.status == 503 and claim.octets <= _SMALL_ANSWER):
             # The function died and the gateway answered, or the log was down and P1 held: no data in either.
             return Finding(Kind.UNRECORDED_REFUSAL, claim.at, claim.id, what)
+        elif self.span.is_over(claim.at):
+            return Finding(Kind.LATE_REQUEST, claim.at, claim.id, what)
         else:
             return Finding(Kind.UNRECORDED_REQUEST, claim.at, claim.id, what)
         return None

@@ -108,7 +108,7 @@ def _show(report: dict[str, Any]) -> None:
     )
     console.print(
         f"Of the requests {looked['exempt']} touch nothing, {looked['before_functions']} were refused before any "
-        f"function, {looked['undecided']} are later than the log, {looked['older']} claims older"
+        f"function; {looked['older']} of all are older than the log"
     )
     console.print("Taken for our functions: " + escape(", ".join(sorted(report["roles"].values())) or "nobody"))
     for limit in report["limits"]:
