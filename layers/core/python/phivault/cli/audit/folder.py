@@ -39,13 +39,16 @@ class Folder:
             raise NotFound from None
         except (OSError, ValueError):
             raise IntegrityError("A file is a link, or can't be opened") from None
-        with open(descriptor, "rb") as file:  # noqa: PTH123  # a descriptor
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise IntegrityError("A file is not a regular file")
             if status.st_size > limit:
                 raise IntegrityError("A file is larger than it may be")
-            return _whole(file.read(limit + 1), limit)
+            with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123  # a descriptor
+                return _whole(file.read(limit + 1), limit)
+        finally:
+            os.close(descriptor)
 
 
 def _whole(data: bytes, limit: int) -> bytes:
