@@ -13,7 +13,7 @@ from infra.acknowledge import acknowledge
 from infra.auditor import Auditor
 from infra.place import Place
 from infra.settings import Deployment
-from phivault.adapters.audit_bucket import bucket_policy
+from phivault.adapters.audit_bucket import exports_policy
 
 EXPORTS_ARN: Final = "exports-bucket-arn"
 TRAIL_ARN: Final = "trail-bucket-arn"
@@ -30,7 +30,7 @@ class Evidence(Place):
         self.exports = buckets.bucket(
             self, "Exports", log_to=access_logs, **buckets.lock(settings.lock_mode, settings.export_retention_days)
         )
-        buckets.policy(self, "ExportsPolicy", self.exports, bucket_policy(self.exports.ref, self.partition))
+        buckets.policy(self, "ExportsPolicy", self.exports, exports_policy(self.exports.ref, self.partition))
         self.exports_arn = self.export_value(self.exports.attr_arn, name=f"{settings.prefix}-{EXPORTS_ARN}")
         self.trail = buckets.bucket(
             self, "Trail", log_to=access_logs, **buckets.lock(settings.lock_mode, settings.audit_retention_days)

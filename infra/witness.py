@@ -74,7 +74,12 @@ class WitnessStand(Place):
             "witness_bucket": self.bucket.attr_arn,
             "witness_key_arn": self.key.attr_arn,
         }
-        wildcards = {"witness_bucket": ("<Checkpoints.Arn>/*", "The objects of its own bucket, named by their size")}
+        wildcards = {
+            "witness_bucket": (
+                "<Checkpoints.Arn>/*",
+                "The objects of its own bucket, one for each checkpoint that it saw",
+            )
+        }
         if not own:
             reason = "The product's account names one key in the policy of that key; its id isn't known here"
             wildcards["log_key_arn"] = (log_keys, reason)

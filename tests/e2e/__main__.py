@@ -25,12 +25,14 @@ from local.ministack import Ministack
 from local.parent import end_with_parent
 from local.postgres import Postgres
 from tests.e2e import deploy, dropped, grants, retention
+from tests.e2e.evidence import Evidence
 from tests.e2e.journal import Failed, Journal, console, expect
 from tests.e2e.mailbox import Mailbox
 from tests.e2e.people import Pool
 from tests.e2e.story import Story, await_alert
 from tests.e2e.unsound import UNSOUND
 
+LOCKED = ("audit", "evidence")
 HEADING_LEFT_OUT = "Left out or set otherwise, against the templates"
 
 
@@ -80,6 +82,8 @@ class Run:
         self.journal.part("Declared settings, read back from the account")
         dropped.restore(self.journal, self.assembly, self.stands)
         self._story()
+        self.journal.part("Evidence, taken out and proven")
+        Evidence(self.known, self.functions, self.folder).play(self.journal)
         self.journal.part("Attacks on retention")
         retention.attack(self.journal, self.known["audit_bucket"], self.story.record)
         self.journal.part("Attacks on the functions' roles")
@@ -106,10 +110,19 @@ class Run:
             self.journal.note(HEADING_LEFT_OUT, f"{difference.what}: {difference.reason}")
         with self.journal.check("only what the emulator rejects is left out"):
             deploy.rejected_indeed(self.assembly, {one.what for one in differences if one.what in REJECTED})
-        with self.journal.needed(f"cdk bootstrap and cdk deploy of {len(self.assembly.templates)} stacks"):
+        with self.journal.needed("cdk bootstrap and cdk deploy of the locked buckets"):
+            deploy.bootstrap(self.assembly, self.aws.environment())
+            deploy.deploy(self.assembly, self.aws.environment(), *LOCKED)
+        self._lock()
+        with self.journal.needed(f"cdk deploy of all {len(self.assembly.templates)} stacks"):
             deploy.deploy(self.assembly, self.aws.environment())
         with self.journal.needed("every stack is complete"):
             self.stands = deploy.deployed(list(self.assembly.templates))
+
+    def _lock(self) -> None:
+        """What a release records must find its bucket locked, and the emulator forgot that."""
+        names = [name for name in self.assembly.templates if name.endswith(LOCKED)]
+        dropped.restore(self.journal, deploy.part(self.assembly, names), deploy.deployed(names))
 
     def _database(self) -> Embedded:
         return Embedded(app_dsn=self.postgres.app_dsn, owner_dsn=self.postgres.owner_dsn)

@@ -7,8 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,13 +157,20 @@ def _known(kind: str) -> bool:
     return True
 
 
-def deploy(assembly: Assembly, environment: Mapping[str, str]) -> None:
-    """Bootstrap the account and deploy every stack, as an operator would."""
-    folder = assembly.folder.parent
+def bootstrap(assembly: Assembly, environment: Mapping[str, str]) -> None:
     app = ("--app", str(assembly.folder))
-    run_cdk(folder, "bootstrap", f"aws://{ACCOUNT}/{REGION}", *app, environment=environment)
-    command = ["deploy", "--all", *app, "--require-approval", "never", "--progress", "events"]
-    run_cdk(folder, *command, environment=environment)
+    run_cdk(assembly.folder.parent, "bootstrap", f"aws://{ACCOUNT}/{REGION}", *app, environment=environment)
+
+
+def deploy(assembly: Assembly, environment: Mapping[str, str], *stacks: str) -> None:
+    """Deploy these stacks and what they need; every stack where none is named. As an operator would."""
+    command = ["deploy", *(stacks or ("--all",)), "--app", str(assembly.folder), "--require-approval", "never"]
+    run_cdk(assembly.folder.parent, *command, "--progress", "events", environment=environment)
+
+
+def part(assembly: Assembly, stacks: Collection[str]) -> Assembly:
+    """The same assembly as if it had these stacks alone."""
+    return replace(assembly, templates={name: assembly.templates[name] for name in stacks})
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ def calls(environment: dict[str, str], audit_key: str) -> list[Call]:
         Call(None, "secretsmanager", "list_secrets", {}),
         Call(None, "sts", "assume_role", {"RoleArn": DEPLOYER, "RoleSessionName": "probe"}),
     ]
+    found += list(_signing_and_calling(environment))
     for setting in ("access_state_table", "subject_keys_table", "audit_index_table"):
         table = environment[setting]
         found += [
@@ -99,6 +100,23 @@ def calls(environment: dict[str, str], audit_key: str) -> list[Call]:
             Call(None, "dynamodb", "delete_table", {"TableName": table}),
         ]
     return found
+
+
+def _signing_and_calling(environment: dict[str, str]) -> Iterator[Call]:
+    """What would forge the log, or have another function act."""
+    for setting in ("log_key_arn", "witness_key_arn"):
+        sign = {"KeyId": environment[setting], "Message": "probe", "SigningAlgorithm": "ED25519_SHA_512"}
+        yield Call((setting, "kms:Sign"), "kms", "sign", sign)
+    for setting in ("sealer_function", "exporter_function", "witness_function"):
+        arguments = {"FunctionName": environment[setting], "InvocationType": "DryRun"}
+        yield Call((setting, "lambda:InvokeFunction"), "lambda", "invoke", arguments)
+    for setting in ("audit_head_bucket", "audit_exports_bucket", "witness_bucket", "trail_bucket"):
+        bucket = environment[setting]
+        yield Call((setting, "s3:GetObject"), "s3", "get_object", {"Bucket": bucket, "Key": "probe"})
+        yield Call(
+            (setting, "s3:PutObject"), "s3", "put_object", {"Bucket": bucket, "Key": "probe", "IfNoneMatch": "*"}
+        )
+        yield Call((setting, "s3:ListBucket"), "s3", "list_objects_v2", {"Bucket": bucket})
 
 
 def attack(journal: Journal, configurations: dict[str, dict[str, Any]], known: dict[str, str], audit_key: str) -> None:
