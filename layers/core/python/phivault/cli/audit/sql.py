@@ -106,7 +106,9 @@ def _csv(rows: Rows) -> None:
 
 def _table(rows: Rows) -> None:
     names, values = rows
-    table = Table(*map(_printable, names))
+    table = Table()
+    for name in names:
+        table.add_column(_printable(name), overflow="fold")
     for row in values:
         table.add_row(*(_printable(str(_plain(value))) if value is not None else "" for value in row))
     Console(highlight=False, markup=False).print(table)
