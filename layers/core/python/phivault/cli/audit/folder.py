@@ -45,7 +45,7 @@ class Folder:
                 raise IntegrityError("A file is not a regular file")
             if status.st_size > limit:
                 raise IntegrityError("A file is larger than it may be")
-            with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123  # a descriptor
+            with open(descriptor, "rb", closefd=False) as file:
                 return _whole(file.read(limit + 1), limit)
         finally:
             os.close(descriptor)
