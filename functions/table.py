@@ -198,7 +198,6 @@ TABLE: tuple[Function, ...] = (
         settings=("profile", *_RECORD_SETTINGS),
         grants=(*_RECORD, Grant("user_pool_id", ("cognito-idp:AdminGetUser",))),
         timeout_seconds=5,
-        memory_mb=512,
     ),
     Function(
         name="alerts",
@@ -223,7 +222,6 @@ TABLE: tuple[Function, ...] = (
             "log_origin",
             "log_key_arn",
             "witness_function",
-            "witness_name",
         ),
         grants=(
             Grant("audit_bucket", ("s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:PutObjectRetention")),
@@ -307,6 +305,9 @@ TABLE: tuple[Function, ...] = (
         ),
         grants=(
             *_RECORD,
+            # The log's last tiles may be withdrawn while they are read; wider ones are then looked for.
+            Grant("audit_bucket", ("s3:ListBucket",)),
+            Grant("audit_head_bucket", ("s3:ListBucket",)),
             Grant("trail_bucket", ("s3:ListBucket", "s3:GetObject")),
             Grant("gateway_log_group", ("logs:FilterLogEvents",)),
         ),
