@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phivault.audit.event import AuditEvent
 from phivault.audit.log import checkpoint as checkpoints
 from phivault.audit.log.merkle import verify_consistency
-from phivault.audit.log.note import VerifierKey, cosign, log_vkey, parse
+from phivault.audit.log.note import VerifierKey, cosign, log_vkey, parse, witness_vkey
 from phivault.audit.log.store import StoredObject
 from phivault.audit.log.tiles import WIDTH, bundles_of, decode_entries, parse_path
 from phivault.audit.log.witnessing import Answer
@@ -218,7 +218,10 @@ class MemoryWitness:
         if old != last or (old == new.size and self.sizes.get(old) != new.root):
             return Answer(409, f"{last}\n")
         if old:
-            verify_consistency(old, self.sizes[old], new.size, new.root, proof)
+            try:
+                verify_consistency(old, self.sizes[old], new.size, new.root, proof)
+            except IntegrityError:
+                return Answer(422, "")
         self.sizes[new.size] = new.root
         return Answer(200, cosign(new.text(), WITNESS, self.key, int(self._now().timestamp())).line())
 
@@ -249,6 +252,7 @@ class Log:
         self.buckets, self.key = Buckets(), Key()
         self.log_key = VerifierKey.parse(log_vkey(ORIGIN, self.key.public_key))
         self.witness = MemoryWitness(self.log_key, self.now)
+        self.witness_key = VerifierKey.parse(witness_vkey(WITNESS, self.witness.key.public_key))
         self.index = MemoryRows()
 
     def now(self) -> datetime:
@@ -267,7 +271,7 @@ class Log:
             self.witness,
             self.index,
             origin=ORIGIN,
-            witness_name=WITNESS,
+            witness_key=lambda: self.witness_key,
             now=self.now,
         )
 

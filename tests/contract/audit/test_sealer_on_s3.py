@@ -16,7 +16,7 @@ from phivault.adapters.last_checkpoint import LastCheckpoint
 from phivault.adapters.s3_log import S3Log
 from phivault.audit.log import checkpoint as checkpoints
 from phivault.audit.log.merkle import leaf_hashes, root
-from phivault.audit.log.note import ED25519, VerifierKey
+from phivault.audit.log.note import COSIGNATURE, ED25519, VerifierKey
 from phivault.audit.log.tiles import bundles_of, decode_entries, tiles_of
 from phivault.audit.recorder import Recorder
 from phivault.audit.seal.sealer import Sealer
@@ -56,7 +56,8 @@ def witness(log_key: VerifierKey) -> MemoryWitness:
 
 @pytest.fixture
 def new_sealer(log, signer, witness, index):
-    return lambda: Sealer(log, signer, witness, index, origin=ORIGIN, witness_name=WITNESS)
+    witness_key = VerifierKey(WITNESS, COSIGNATURE, witness.key.public_key)
+    return lambda: Sealer(log, signer, witness, index, origin=ORIGIN, witness_key=lambda: witness_key)
 
 
 def lines_of(log: S3Log, log_key: VerifierKey) -> list[bytes]:

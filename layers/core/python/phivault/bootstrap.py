@@ -259,7 +259,7 @@ def sealer() -> Sealer:
         witness(),
         RetainedRows(audit_index(), retention_applier()),
         origin=settings().log_origin,
-        witness_name=settings().witness_name,
+        witness_key=witness().key,
     )
 
 

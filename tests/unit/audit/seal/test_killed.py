@@ -63,7 +63,7 @@ def recorded() -> list[list[tuple[str, bytes]]]:
     log = Log()
     one, other = Chain(log), Chain(log, "cd" * 16)
     minutes = []
-    for count in (3, 250, 30, 1):
+    for count in (3, 254, 1):
         minutes.append([one.make(count), other.make(2)])
         log.tick(minutes=1)
     return minutes

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from phivault.audit.log import checkpoint as checkpoints
-from phivault.audit.log.note import VerifierKey, parse, witness_vkey
+from phivault.audit.log.note import parse
 from phivault.audit.seal import take
 from phivault.audit.seal.staged import Staged
 from phivault.errors import IntegrityError, Unavailable
 from tests.support.audit import an_event
-from tests.support.sealing import WITNESS, Chain, Log, Steps
+from tests.support.sealing import Chain, Log, Steps
 
 
 @pytest.fixture
@@ -22,8 +22,7 @@ def log() -> Log:
 
 
 def witnessed_at(log: Log) -> int | None:
-    key = VerifierKey.parse(witness_vkey(WITNESS, log.witness.key.public_key))
-    return checkpoints.verify(log.buckets.note, log.log_key, key).witnessed_at
+    return checkpoints.verify(log.buckets.note, log.log_key, log.witness_key).witnessed_at
 
 
 def test_nothing_recorded_makes_no_checkpoint(log):
@@ -129,8 +128,8 @@ def test_writers_are_forgotten_at_last(log):
         Chain(log, f"{number:032x}").put()
         log.sealer().seal()
         log.tick(days=1)
-    (body,) = log.buckets.staging.values()
-    assert len(Staged.decode(body).progress.writers) == 3
+    ((name, body),) = log.buckets.staging.items()
+    assert len(Staged.decode(body, name, log.log_key).progress.writers) == 3
 
 
 def test_a_gap_waits_for_the_missing_object(log, caplog):

@@ -6,19 +6,19 @@ from typing import Final
 
 from phivault.audit.log.checkpoint import Checkpoint, parse_decimal
 from phivault.audit.log.merkle import consistency_proof
-from phivault.audit.log.note import Note, Signature, parse_signatures
+from phivault.audit.log.note import Note, Signature, VerifierKey, parse_signatures
 from phivault.audit.log.store import LogReader
 from phivault.audit.log.tiles import TileNodes
 from phivault.audit.log.witnessing import Witness
 from phivault.errors import Conflict, IntegrityError, Unavailable
 
 _TRIES: Final = 3
-_STAMP: Final = 8
-_BODY: Final = _STAMP + 64
 
 
-def cosign(witness: Witness, name: str, log: LogReader, note: Note, checkpoint: Checkpoint, known: int) -> Signature:
-    """The cosignature of the witness of that name, which last saw ``known`` leaves, as far as we remember.
+def cosign(
+    witness: Witness, key: VerifierKey, log: LogReader, note: Note, checkpoint: Checkpoint, known: int
+) -> Signature:
+    """The witness's cosignature, as it answers it; it last saw ``known`` leaves, as far as we remember.
 
     Raises Unavailable; Conflict where the witness knows a larger tree; IntegrityError where it refuses.
     """
@@ -26,7 +26,7 @@ def cosign(witness: Witness, name: str, log: LogReader, note: Note, checkpoint: 
     for _ in range(_TRIES):
         answer = witness.add_checkpoint(known, consistency_proof(nodes, known, checkpoint.size), encoded)
         if answer.status == 200:
-            return _cosignature(answer.body, name)
+            return _cosignature(answer.body, key)
         if answer.status != 409:
             raise IntegrityError(f"The witness refuses the log's checkpoint ({answer.status})")
         told, known = known, parse_decimal(answer.body.removesuffix("\n"), "the witness's size")
@@ -37,17 +37,8 @@ def cosign(witness: Witness, name: str, log: LogReader, note: Note, checkpoint: 
     raise Unavailable("The witness doesn't settle on a size")
 
 
-def _cosignature(body: str, name: str) -> Signature:
+def _cosignature(body: str, key: VerifierKey) -> Signature:
     for signature in parse_signatures(body):
-        if signature.name == name and len(signature.body) == _BODY:
+        if (signature.name, signature.key_id) == (key.name, key.key_id):
             return signature
     raise IntegrityError("The witness answered without its cosignature")
-
-
-def cosigned_at(note: Note, name: str) -> int | None:
-    """When (Unix seconds) the witness cosigned; None if it didn't. Only to know when to ask again: nothing is
-    verified here, and the sealer isn't whom a cosignature is for."""
-    for signature in note.signatures:
-        if signature.name == name and len(signature.body) == _BODY:
-            return int.from_bytes(signature.body[:_STAMP])
-    return None

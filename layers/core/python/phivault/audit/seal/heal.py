@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from typing import Protocol
 
+from phivault.audit.log.note import VerifierKey
 from phivault.audit.log.store import EventObjects
 from phivault.audit.seal.accept import Accepted, Named, accept, named
 from phivault.audit.seal.publish import withdraw
@@ -31,7 +32,7 @@ class Healing:
         self._healed: set[str] = set()
         self._cleared = ""
 
-    def heal(self, at: At, added: Sequence[Accepted], pool: Executor) -> int:
+    def heal(self, at: At, added: Sequence[Accepted], key: VerifierKey, pool: Executor) -> int:
         """Rows written for ``added``, which the checkpoint ``at`` brought, and for what another process may have left
         undone. An index that is down is told, and healed by a later pass: what is staged stays until then."""
         written = 0
@@ -41,26 +42,26 @@ class Healing:
                 self._healed.add(at.name)
             if at.name != self._cleared:
                 for name in self._storage.staged_names():
-                    written += self._clear(name, at.checkpoint.size, pool)
+                    written += self._clear(name, at.checkpoint.size, key, pool)
                 self._cleared = at.name
         except Unavailable as error:
             _log.warning("audit index not healed: %s", error.detail)
         return written
 
-    def _clear(self, name: str, size: int, pool: Executor) -> int:
+    def _clear(self, name: str, size: int, key: VerifierKey, pool: Executor) -> int:
         """A smaller tree's is superseded, committed or not. A larger one's may be about to be committed."""
         old = size_of(name)
         if old is None or old >= size:
             return 0
-        written = 0 if name in self._healed else self._heal_superseded(name, pool)
+        written = 0 if name in self._healed else self._heal_superseded(name, key, pool)
         withdraw(self._storage, old, size)
         self._storage.unstage(name)
         self._healed.discard(name)
         return written
 
-    def _heal_superseded(self, name: str, pool: Executor) -> int:
+    def _heal_superseded(self, name: str, key: VerifierKey, pool: Executor) -> int:
         try:
-            keys = Staged.decode(self._storage.staged(name)).objects
+            keys = Staged.decode(self._storage.staged(name), name, key).objects
             return self._index.heal(events_of(self._read(keys, pool)))
         except NotFound:
             return 0  # another sealer cleared it away

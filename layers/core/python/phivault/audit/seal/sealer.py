@@ -18,6 +18,7 @@ from phivault.audit.log.tiles import grow
 from phivault.audit.log.witnessing import Witness
 from phivault.audit.seal.discover import discover
 from phivault.audit.seal.heal import Healing, Storage
+from phivault.audit.seal.keys import WitnessKey
 from phivault.audit.seal.publish import publish
 from phivault.audit.seal.staged import Staged
 from phivault.audit.seal.standing import At, Standing
@@ -51,7 +52,8 @@ class _Count:
 
 
 class Sealer:
-    """Seals the log named ``origin``. Any number of sealers may run at once; one of them serves one thread. What it
+    """Seals the log named ``origin``; ``witness_key`` asks for the witness's verifier key (raises Unavailable). Any
+    number of sealers may run at once; one of them serves one thread. What it
     remembers between calls it could read again."""
 
     def __init__(
@@ -62,12 +64,13 @@ class Sealer:
         index: IndexRows,
         *,
         origin: str,
-        witness_name: str,
+        witness_key: Callable[[], VerifierKey],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._storage, self._signer, self._origin, self._now = storage, signer, origin, now
-        self._standing = Standing(storage, witness_name, now)
-        self._witnessing = Witnessing(storage, witness, witness_name)
+        known = WitnessKey(witness_key)
+        self._standing = Standing(storage, known, now)
+        self._witnessing = Witnessing(storage, witness, known)
         self._healing = Healing(storage, index)
         self._refused: set[str] = set()
 
@@ -97,7 +100,7 @@ class Sealer:
             count.sealed,
             count.healed,
             len(count.refused),
-            self._witnessing.last(at) is not None,
+            at.witnessed_at is not None,
         )
 
     def _pass(self, count: _Count, pool: Executor) -> tuple[At, bool]:
@@ -113,7 +116,7 @@ class Sealer:
         if taken.complete:  # before that, what is still to be sealed would look back-dated beside its checkpoint
             self._witnessing.refresh(at, key, self._now())
         if at.note is not None:
-            count.healed += self._healing.heal(at, taken.objects, pool)
+            count.healed += self._healing.heal(at, taken.objects, key, pool)
         return at, taken.complete
 
     def _take(self, at: At, pool: Executor) -> Taken:
@@ -129,8 +132,8 @@ class Sealer:
         checkpoint = Checkpoint(self._origin, growth.size, growth.root)
         note = Note(checkpoint.text(), (notes.sign(checkpoint.text(), self._origin, self._signer),))
         staged = Staged(taken.progress, tuple(each.name.key for each in taken.objects), tuple(growth.files))
-        new = At(checkpoint, note, None, staged)
-        self._storage.stage(new.name, staged.encode())
+        new = At(checkpoint, note, staged=staged)
+        self._storage.stage(new.name, staged.encode(new.name, self._origin, self._signer))
         new.tag = self._storage.swap(note.encode(), at.tag)
         publish(self._storage, staged.files, pool)
         self._standing.published(new)

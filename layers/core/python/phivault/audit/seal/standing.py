@@ -14,7 +14,7 @@ from phivault.audit.log import note as notes
 from phivault.audit.log.checkpoint import Checkpoint
 from phivault.audit.log.merkle import EMPTY_ROOT
 from phivault.audit.log.note import Note, VerifierKey
-from phivault.audit.seal.cosign import cosigned_at
+from phivault.audit.seal.keys import WitnessKey
 from phivault.audit.seal.progress import Progress
 from phivault.audit.seal.publish import publish
 from phivault.audit.seal.rebuild import rebuild
@@ -27,11 +27,13 @@ _LOOK_BACK: Final = timedelta(hours=3)
 
 @dataclass(slots=True)
 class At:
-    """A committed checkpoint. ``note`` and ``tag`` are None for the empty log, which has none."""
+    """A committed checkpoint. ``note`` and ``tag`` are None for the empty log, which has none; ``witnessed_at`` (Unix
+    seconds) is None where the witness hasn't cosigned it."""
 
     checkpoint: Checkpoint
     note: Note | None = None
     tag: str | None = None
+    witnessed_at: int | None = None
     staged: Staged = field(default_factory=lambda: Staged(Progress()))
 
     @property
@@ -42,8 +44,8 @@ class At:
 class Standing:
     """``last`` is the checkpoint that this process knows to be published, with what was staged for it."""
 
-    def __init__(self, store: SealStore, witness_name: str, now: Callable[[], datetime]) -> None:
-        self._store, self._witness_name, self._now = store, witness_name, now
+    def __init__(self, store: SealStore, witness_key: WitnessKey, now: Callable[[], datetime]) -> None:
+        self._store, self._witness_key, self._now = store, witness_key, now
         self._last: tuple[str, Staged] | None = None
 
     def resume(self, key: VerifierKey, pool: Executor) -> At:
@@ -54,11 +56,18 @@ class Standing:
         at = At(Checkpoint(key.name, 0, EMPTY_ROOT)) if head is None else self._opened(head, key)
         if at.checkpoint.size < least:
             raise IntegrityError("The log's checkpoint is older than one that was witnessed")
-        if at.note is not None and (self._last is None or self._last[0] != at.name):
-            if cosigned_at(at.note, self._witness_name) is None:  # else it was published before it was witnessed
-                publish(self._store, at.staged.files, pool)
-            self.published(at)
+        if at.note is not None:
+            self._finish(at, key, pool)
         return at
+
+    def _finish(self, at: At, key: VerifierKey, pool: Executor) -> None:
+        if self._last is not None and self._last[0] == at.name:
+            at.staged = self._last[1]
+            return
+        at.staged = self._staged(at, key)
+        if at.witnessed_at is None:  # else it was published before it was witnessed
+            publish(self._store, at.staged.files, pool)
+        self.published(at)
 
     def published(self, at: At) -> None:
         at.staged = replace(at.staged, files=())
@@ -71,16 +80,12 @@ class Standing:
         return max((checkpoints.verify(note, key).checkpoint.size for note in found), default=0)
 
     def _opened(self, head: Head, key: VerifierKey) -> At:
-        checkpoint = checkpoints.verify(head.note, key).checkpoint
-        at = At(checkpoint, notes.parse(head.note), head.tag)
-        at.staged = self._staged(at)
-        return at
+        verified = checkpoints.verify(head.note, key, self._witness_key.known())
+        return At(verified.checkpoint, notes.parse(head.note), head.tag, verified.witnessed_at)
 
-    def _staged(self, at: At) -> Staged:
-        if self._last is not None and self._last[0] == at.name:
-            return self._last[1]
+    def _staged(self, at: At, key: VerifierKey) -> Staged:
         try:
-            return Staged.decode(self._store.staged(at.name))
+            return Staged.decode(self._store.staged(at.name), at.name, key)
         except NotFound:
             pass
         again = self._store.head()
