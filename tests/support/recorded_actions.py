@@ -12,7 +12,7 @@ import json
 import secrets
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +21,21 @@ import pyotp
 import pytest
 
 from functions.table import TABLE, Function
+from local import invoke
+from local.cognito.signatures import Signatures
 from local.confine import granted, known_resources
+from local.ports import listen, port_of
 from local.recorded import VARIABLE, read
+from local.serve import Server
 from local.workers import Pool, WorkerDied
+from phivault.ids import uuid7
 from tests.support.accounts import Account, cognito
 from tests.support.answers import ok
 from tests.support.aws_proxy import Fault
 from tests.support.beside import Beside
 from tests.support.fhir import make, observation, patient, send
+from tests.support.own_log import own_log
+from tests.support.recorded_log_actions import drive_the_log
 
 if TYPE_CHECKING:
     import httpx
@@ -44,17 +51,52 @@ SECRET = "the-administrators-password"
 
 
 class Recording(Beside):
-    """A gateway whose functions write down what they call, into the file ``made``."""
+    """A gateway whose functions write down what they call, into the file ``made``. They record into a log of their
+    own, and call each other."""
 
     def __init__(self, stack: RunningStack, folder: Path) -> None:
         self.made = folder / "made.jsonl"
         self.made.touch()
+        self.own: dict[str, str] = {}
         self._altered: dict[str, dict[str, str]] = {}
+        self._heard: Callable[[str], None] | None = None
         super().__init__(stack, folder / "functions.log")
+        self.own = own_log(stack) | {"AWS_ENDPOINT_URL_LAMBDA": self._serve_invoke()}
+
+    def _serve_invoke(self) -> str:
+        listener, later = listen(0), invoke.Later(self.call)
+        facts = self.stack.facts
+        credentials = facts["aws_access_key_id"], facts["aws_secret_access_key"], facts["region"]
+        signed = Signatures(*credentials, service="lambda", also_signed=())
+        names = [function.name for function in TABLE if function.local]
+        server = Server(invoke.create(names, self.call, later, signed), listener).start()
+        self._ends.callback(listener.close)
+        self._ends.callback(server.stop)
+        self._ends.callback(later.stop)
+        return f"http://127.0.0.1:{port_of(listener)}"
+
+    def call(self, name: str, event: Any) -> dict[str, Any]:
+        """As another function or an operator calls it."""
+        answer = self._invoke(row(name), event, uuid7())
+        if self._heard:
+            self._heard(name)
+        return answer
+
+    @contextmanager
+    def answered(self, heard: Callable[[str], None]) -> Iterator[None]:
+        """Meanwhile ``heard`` is told each function that was called, before its caller has the answer."""
+        self._heard = heard
+        try:
+            yield
+        finally:
+            self._heard = None
 
     def environment_of(self, function: str) -> dict[str, str]:
         given = super().environment_of(function) if row(function).local else self._of_a_deployment(row(function))
-        return given | {VARIABLE: str(self.made)} | self._altered.get(function, {})
+        own = {name: value for name, value in self.own.items() if name in given}
+        if function == "sealer" and own:
+            own["PHIVAULT_ACCESS_STATE_TABLE"] = self.own["RULES"]
+        return given | own | {VARIABLE: str(self.made)} | self._altered.get(function, {})
 
     def _of_a_deployment(self, function: Function) -> dict[str, str]:
         """What another function has, of the settings that the row names, and what exists in the cloud alone."""
@@ -113,6 +155,7 @@ def drive(recording: Recording) -> None:
     before_tokens(recording)
     sign_in_to_the_clouds_database(recording)
     send_alerts(recording)
+    drive_the_log(recording)
 
 
 def sign_in_and_out(recording: Recording) -> str:
@@ -126,7 +169,7 @@ def sign_in_and_out(recording: Recording) -> str:
     setup = ok(api.post("/auth/mfa/totp", json={"session": asked["session"]}))
     app = pyotp.TOTP(setup["secret"])
     answered = {"challenge": "MFA_SETUP", "session": setup["session"]}
-    recording.s3.fail(Fault.LOST, once=True)
+    recording.s3.fail(Fault.LOST, once=True, only="s3 PUT")
     tokens = ok(person.answer(answered, app.now()))
     ok(person.ask())
     renewed = ok(api.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]}))
@@ -186,7 +229,7 @@ def _token_of_the_providers_own(person: Account) -> str:
 def a_lost_answer(recording: Recording, path: str) -> None:
     """S3 kept the record and its answer didn't arrive: whether it is ours is asked (412, then HEAD)."""
     role = "auditor" if "audit" in path else "clinician"
-    recording.s3.fail(Fault.LOST, once=True)
+    recording.s3.fail(Fault.LOST, once=True, only="s3 PUT")
     ok(recording.api(role).get(path))
 
 
@@ -210,7 +253,7 @@ def before_tokens(recording: Recording) -> None:
     }
     assert recording.invoke("pre_token", event)["response"]["claimsAndScopeOverrideDetails"]
     event["request"]["userAttributes"]["custom:role"] = "nobody"
-    recording.s3.fail(Fault.LOST, once=True)
+    recording.s3.fail(Fault.LOST, once=True, only="s3 PUT")
     with pytest.raises(WorkerDied, match="TokensRefused"):
         recording.invoke("pre_token", event)
 
@@ -254,7 +297,7 @@ def prepare_a_database(recording: Recording, server: Postgres) -> None:
             "ResponseURL": url,
             "ResourceProperties": {"ContextKeyIds": ["test", "next"]},
         } | dict.fromkeys(("StackId", "RequestId", "LogicalResourceId"), "x")
-        recording.s3.fail(Fault.LOST, once=True)
+        recording.s3.fail(Fault.LOST, once=True, only="s3 PUT")
         recording.invoke("migrate", event, PHIVAULT_PROFILE="local", PHIVAULT_POSTGRES_DSN=server.owner_dsn)
         secret = json.dumps({"username": "administrator", "password": secrets.token_hex(8)})
         recording.stack.aws("secretsmanager").create_secret(Name=SECRET, SecretString=secret)
