@@ -85,7 +85,9 @@ def _read(found: duckdb.DuckDBPyConnection, table: str, files: list[str], column
 
 def _answer(found: duckdb.DuckDBPyConnection, query: str) -> Rows:
     try:
-        asked = found.execute(query)
+        asked: duckdb.DuckDBPyConnection | None = found.execute(query)
+        if asked is None:  # which DuckDB's types don't say
+            raise InvalidInput("There is no query")
         return [column[0] for column in asked.description or ()], asked.fetchall()
     except duckdb.Error as error:
         raise InvalidInput(_first_line(error)) from None
