@@ -8,12 +8,13 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from phivault.audit.canonical import NO_HASH, EventLine, Genesis, line_hash, parse
-from phivault.audit.recorder import Recorder, object_key
+from phivault.audit.recorder import LONGEST_SILENCE, Recorder, object_key
+from phivault.audit.seal.progress import REMEMBERED
 from phivault.errors import Conflict, IntegrityError, Unavailable
 from tests.support.audit import MemoryEvents, MemoryIndex, an_event
 
@@ -202,3 +203,31 @@ def test_a_forked_child_is_another_writer():
     assert other != mine
     assert predecessor_sequence == "-1"
     assert list(store.chains()) == [mine]
+
+
+def test_events_name_the_checkpoint_that_was_last_seen():
+    seen = iter(["", "7/" + "a" * 64, "9/" + "b" * 64])
+    store = MemoryEvents()
+    recorder = Recorder(
+        store, MemoryIndex(), deadline_seconds=1.0, now=lambda: NOON, last_checkpoint=lambda: next(seen)
+    )
+    for _ in range(3):
+        recorder.append([an_event(), an_event()])
+    ((_, lines),) = store.chains().items()
+    entries = [parse(line) for line in lines[1:]]
+    assert [entry.link.checkpoint[:2] for entry in entries] == ["", "", "7/", "7/", "9/", "9/"]
+
+
+@pytest.mark.parametrize(("hours", "writers"), [(23, 1), (24, 2)])
+def test_a_writer_that_was_silent_for_a_day_is_succeeded(hours, writers):
+    """So that the sealer needn't remember for ever where each writer stands."""
+    store, clock = MemoryEvents(), [NOON]
+    recorder = Recorder(store, MemoryIndex(), deadline_seconds=1.0, now=lambda: clock[0])
+    recorder.append([an_event()])
+    clock[0] += timedelta(hours=hours)
+    recorder.append([an_event()])
+    chains = list(store.chains().values())
+    assert len(chains) == writers
+    successors = [chain for chain in chains if assert_unbroken(chain).predecessor]
+    assert len(successors) == writers - 1
+    assert LONGEST_SILENCE < REMEMBERED
