@@ -11,16 +11,18 @@ from typing import Final
 
 from phivault.audit.canonical import Genesis, parse
 from phivault.audit.log.checkpoint import parse as parse_checkpoint
+from phivault.audit.log.note import Note
 from phivault.audit.log.note import parse as parse_note
 from phivault.audit.log.store import LogReader
 from phivault.audit.log.tiles import WIDTH, Bundle, decode_entries
 from phivault.audit.reconcile.claims import Mention
 from phivault.audit.reconcile.mentions import of_line
-from phivault.audit.seal.cosign import cosigned_at
 
 TOLERANCE: Final = 900.0
 """Seconds by which a line may stand before lines that are older: writers' clocks, and the order of a sealing."""
 _THREADS: Final = 8
+_STAMP: Final = 8
+_COSIGNATURE: Final = _STAMP + 64
 
 
 class SealedLog:
@@ -33,7 +35,7 @@ class SealedLog:
         # Read now: a partial bundle is withdrawn once the log outgrew it.
         self._last = self._read((self._size - 1) // WIDTH) if self._size else []
         times = [_time(line) for line in self._last[-1:]]
-        self.until = max([float(cosigned_at(note, witness_name) or 0), *times])
+        self.until = max([float(_cosigned_at(note, witness_name)), *times])
 
     def mentions(self, since: float) -> Iterator[Mention]:
         """Of every event from ``since`` (Unix seconds) on, and of some before it."""
@@ -50,6 +52,12 @@ class SealedLog:
     def _read(self, index: int) -> list[bytes]:
         width = min(WIDTH, self._size - index * WIDTH)
         return decode_entries(self._log.tile(Bundle(index, width).path))
+
+
+def _cosigned_at(note: Note, name: str) -> int:
+    """Unix seconds; 0 where the witness of that name didn't cosign."""
+    bodies = (signature.body for signature in note.signatures if signature.name == name)
+    return next((int.from_bytes(body[:_STAMP]) for body in bodies if len(body) == _COSIGNATURE), 0)
 
 
 def _time(line: bytes) -> float:
