@@ -22,9 +22,13 @@ IAM_NAMES = {
     "s3:ListObjectVersions": "s3:ListBucketVersions",
     "lambda:Invoke": "lambda:InvokeFunction",
 }
+OF_A_VERSION = frozenset({"s3:GetObject", "s3:DeleteObject"})
+"""Actions with a right of their own where a version is named: ``s3:GetObjectVersion``."""
 RESOURCES = ("TableName", "Bucket", "KeyId", "TopicArn", "UserPoolId", "SecretId", "FunctionName", "logGroupName")
 CONFINED_TO = "PHIVAULT_CONFINED_TO"
 """Variables (as JSON) of what a function may call without being told its name, because a request brings it."""
+_ABSENT = ("NoSuchKey", "404")
+_BUCKET = "phivault_bucket"
 type Call = tuple[str, str]
 """An action and the name, id or ARN of what it is on; of an index, ``<table>/index/<name>``."""
 type Made = Callable[[Call], None]
@@ -40,24 +44,38 @@ def _forget(call: Call) -> None:
 
 def confine(function: Function, environment: Mapping[str, str], made: Made = _forget) -> None:
     """Refuse, before anything is sent, every signed AWS call of this process that isn't in the function's row.
-    ``made`` hears of the others."""
+    ``made`` hears of every call, also of what is refused."""
     calls = set(granted(function, environment))
 
     def check(**call: Any) -> None:
+        call["context"][_BUCKET] = call["params"].get("Bucket", "")
         for asked in _asked(call["model"], call["params"]):
-            _require(function, calls, asked)
-            if asked[1]:
+            if asked[1] or not permits(calls, asked):
                 made(asked)
+            _require(function, calls, asked)
 
     def check_key(**call: Any) -> None:
         # Only KMS knows the key of a ciphertext. Its answer, which names it, goes no further where it isn't granted.
         if key := call["parsed"].get("KeyId"):
-            _require(function, calls, ("kms:Decrypt", key))
             made(("kms:Decrypt", key))
+            _require(function, calls, ("kms:Decrypt", key))
+
+    def check_absent(**call: Any) -> None:
+        error, listing = call["parsed"].get("Error", {}), ("s3:ListBucket", call["context"].get(_BUCKET, ""))
+        if error.get("Code") not in _ABSENT:
+            return
+        if permits(calls, listing):
+            made(listing)
+            return
+        # S3 tells only those who may list a bucket that it lacks an object. Others get what it answers to a refusal.
+        error["Code"] = "403" if error["Code"] == "404" else "AccessDenied"
+        call["parsed"]["ResponseMetadata"]["HTTPStatusCode"] = 403
 
     def register(session: Any) -> None:
         session.register("before-parameter-build.*.*", check)
         session.register("after-call.kms.Decrypt", check_key)
+        session.register("after-call.s3.GetObject", check_absent)
+        session.register("after-call.s3.HeadObject", check_absent)
 
     botocore.register_initializer(register)
 
@@ -70,8 +88,8 @@ def confine_tokens(function: Function, environment: Mapping[str, str], made: Mad
     def add_auth(signer: Any, request: Any) -> None:
         if signer._service_name == "rds-db":  # noqa: SLF001  (kept nowhere else)
             asked = ("rds-db:connect", request.params["DBUser"])
-            _require(function, calls, asked)
             made(asked)
+            _require(function, calls, asked)
         sign(signer, request)
 
     SigV4QueryAuth.add_auth = add_auth  # type: ignore[method-assign, assignment]  # there is no hook
@@ -119,10 +137,16 @@ def _asked(model: Any, params: Mapping[str, Any]) -> Iterator[Call]:
             yield from ((f"dynamodb:{kind}Item", one["TableName"]) for kind, one in item.items())
         return
     action = IAM_NAMES.get(f"{service}:{model.name}", f"{service}:{model.name}")
+    if "VersionId" in params and action in OF_A_VERSION:
+        action += "Version"
     for resource in params.get("RequestItems", ()) or [_resource(params)]:
         yield action, resource
     if "ObjectLockMode" in params or "ObjectLockRetainUntilDate" in params:
         yield "s3:PutObjectRetention", params["Bucket"]
+    if "ObjectLockLegalHoldStatus" in params:
+        yield "s3:PutObjectLegalHold", params["Bucket"]
+    if params.get("BypassGovernanceRetention"):
+        yield "s3:BypassGovernanceRetention", params["Bucket"]
 
 
 def _resource(params: Mapping[str, Any]) -> str:

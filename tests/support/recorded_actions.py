@@ -11,7 +11,6 @@ import http.server
 import json
 import secrets
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,7 +130,7 @@ class Recording(Beside):
         """What a trigger invokes."""
         pool = Pool(function, self.environment_of(function) | environment, self.log, 1, 30).wait_ready()
         try:
-            return pool.call(event, str(uuid.uuid4()))
+            return pool.call(event, uuid7())
         finally:
             pool.stop()
 
