@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -12,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.testing import CliRunner
 
 from phivault.audit.reconcile.claims import Kind
 from phivault.audit.reconcile.match import SEALING_SECONDS
@@ -82,10 +84,10 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _run(stack: RunningStack, *arguments: str) -> tuple[int, str]:
-    from phivault.cli.main import app
-
-    done = CliRunner().invoke(app, ["audit", *arguments], env={"PHIVAULT_LOCAL": str(stack.folder)})
-    return done.exit_code, done.output
+    environment = os.environ | {"PHIVAULT_LOCAL": str(stack.folder)}
+    command = [Path(sys.executable).with_name("phivault"), "audit", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout + done.stderr
 
 
 def _reconcile(stack: RunningStack, folder: Path) -> dict[str, Any]:
