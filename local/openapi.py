@@ -90,6 +90,8 @@ def _complete(operation: dict[str, Any], key: tuple[str, str], about: Any, publi
         success = {"204": {"description": "Done"}}
     if fhir and operation["operationId"] == "post-v1-fhir-type":
         success = {"201": {"description": "Created", "content": content}}
+    if operation["operationId"] == "post-v1-audit-exports":
+        success = {"202": {"description": "Ordered", "content": content}}
     refused = "OperationOutcome" if fhir else "Problem"
     operation["responses"] = success | {
         status: {"$ref": f"#/components/responses/{refused}{status}"} for status in _possible(fhir)
