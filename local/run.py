@@ -45,8 +45,9 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     try:
-        tenants = Seeder(stack, say).seed()
-        stack.lab = Lab(stack, tenants)
+        seeder = Seeder(stack, say)
+        tenants = seeder.seed()
+        stack.lab = Lab(stack, tenants, seeder)
         path = write_demo(stack, tenants)
         say("ready")
         welcome(stack, tenants, path)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class Seeder:
         self._stack, self._say = stack, say
         self._cognito = boto3.client("cognito-idp", endpoint_url=stack.user_pool.endpoint)
         self._api = httpx.Client(base_url=f"{stack.base_url}/v1", timeout=30)
-        self._phones = iter(range(100, 200))
+        self._phones = cycle(range(100, 200))  # the numbers that are nobody's
 
     def seed(self) -> dict[str, Seeded]:
         with ThreadPoolExecutor(len(TENANTS)) as threads:  # the patients are generated while users enrol
@@ -98,13 +99,13 @@ class Seeder:
         self._say(f"enrolling {len(tenant.roles)} users of {tenant.name}")
         staff = [role for role in tenant.roles if role != "patient"]
         with ThreadPoolExecutor(THREADS) as threads:
-            enrolled = dict(zip(staff, threads.map(lambda role: self._user(tenant.name, role), staff), strict=True))
+            enrolled = dict(zip(staff, threads.map(lambda role: self.user(tenant.name, role), staff), strict=True))
             token = enrolled["clinician"][1]
             imported = threads.map(lambda bundle: self._import(token, bundle), bundles.result())
             patients = list(self._counted(tenant, imported))
         users = {role: user for role, (user, _) in enrolled.items()}
         if "patient" in tenant.roles:
-            users["patient"], _ = self._user(tenant.name, "patient", patients[0])
+            users["patient"], _ = self.user(tenant.name, "patient", patients[0])
         return Seeded(users, patients)
 
     def _counted(self, tenant: Tenant, patients: Iterator[str]) -> Iterator[str]:
@@ -113,9 +114,10 @@ class Seeder:
                 self._say(f"imported {number} of {tenant.patients} generated patients into {tenant.name}")
             yield patient
 
-    def _user(self, tenant: str, role: str, patient_id: str | None = None) -> tuple[User, str]:
-        """A user with an enrolled app, and the access token of that first sign-in."""
-        email, password = f"{role.replace('_', '-')}@{tenant}.example", _password()
+    def user(self, tenant: str, role: str, patient_id: str | None = None, name: str | None = None) -> tuple[User, str]:
+        """A user with an enrolled app, and the access token of that first sign-in. The role's name is the user's too,
+        unless another is given."""
+        email, password = f"{name or role.replace('_', '-')}@{tenant}.example", _password()
         self._create(email, password, tenant, role, patient_id)
         secret, token = self._enrol(email, password)
         phone = f"+1202555{next(self._phones):04d}"

@@ -249,9 +249,9 @@ class Stack:
                 raise RuntimeError(f"The stack doesn't become ready: {answer.text}")
             time.sleep(0.2)
 
-    def kill_worker(self, name: str) -> None:
-        """End an execution environment in whatever it does, as a crash would."""
-        os.kill(self._pools[name].pids[0], 9)
+    def renew(self, name: str) -> None:
+        """New execution environments for a function: what the old ones held in memory is gone."""
+        self._pools[name].renew()
 
     def stop(self) -> None:
         self._ends.close()

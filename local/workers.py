@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -136,6 +137,14 @@ class Pool:
                 worker.wait_ready()
             return worker.call(event, request_id, self._timeout)
         finally:
+            self._free.put(worker)
+
+    def renew(self) -> None:
+        """Replace every worker, each once it is free. Not for two threads at a time."""
+        fresh = [self._replace(worker) for worker in [self._free.get() for _ in self._all]]
+        for worker in fresh:
+            with suppress(WorkerDied):  # then it is replaced when it is needed
+                worker.wait_ready()
             self._free.put(worker)
 
     def _replace(self, dead: Worker) -> Worker:

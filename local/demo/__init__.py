@@ -1,1 +1,1 @@
-"""The five steps that show the product's security at work, played by ``phivault demo`` and ``/test-security``."""
+"""The steps that show the product's security at work, played by ``phivault demo`` and ``/test-security``."""

@@ -17,27 +17,32 @@ from local.bundles import generate
 from local.demo.exchange import Exchange
 
 if TYPE_CHECKING:
-    from local.seed import Seeded, User
+    from local.seed import Seeded, Seeder, User
     from local.stack import Stack
 
 SHOWN = 1600
 TOTP_STEP = 30
+RECENT = 300
 
 
 class Lab:
     """One per stack. Steps run one at a time: they stop S3 and alter rows."""
 
-    def __init__(self, stack: Stack, tenants: Mapping[str, Seeded]) -> None:
-        self.stack, self.tenants = stack, tenants
+    def __init__(self, stack: Stack, tenants: Mapping[str, Seeded], seeder: Seeder) -> None:
+        self.stack, self.tenants, self.seeder = stack, tenants, seeder
         self.turn = threading.Lock()
         self.http = httpx.Client(base_url=stack.base_url, timeout=30)
         self.s3: Any = boto3.client("s3", endpoint_url=stack.aws.s3_endpoint_url)
         self._steps: dict[str, int] = {}
-        self._tokens: dict[str, tuple[str, float]] = {}
+        self._tokens: dict[str, tuple[str, float, float]] = {}
+
+    @property
+    def tenant_id(self) -> str:
+        return next(iter(self.tenants))
 
     @property
     def tenant(self) -> Seeded:
-        return next(iter(self.tenants.values()))
+        return self.tenants[self.tenant_id]
 
     def user(self, role: str) -> User:
         return self.tenant.users[role]
@@ -50,13 +55,15 @@ class Lab:
         self._steps[user.email] = step
         return pyotp.TOTP(user.totp_secret).at(step * TOTP_STEP)
 
-    def token(self, role: str) -> str:
-        """An access token of a session that is signed in as any client would."""
-        token, until = self._tokens.get(role, ("", 0.0))
-        if time.monotonic() < until:
+    def token(self, role: str, *, recent: bool = False) -> str:
+        """An access token of a session that is signed in as any client would. With ``recent`` the sign-in counts as
+        recent for a minute more, as sensitive operations want it."""
+        now = time.monotonic()
+        token, until, recent_until = self._tokens.get(role, ("", 0.0, 0.0))
+        if now < (recent_until if recent else until):
             return token
         tokens = self._sign_in(role)
-        self._tokens[role] = tokens["access_token"], time.monotonic() + tokens["expires_in"] - 60
+        self._tokens[role] = tokens["access_token"], now + tokens["expires_in"] - 60, now + RECENT - 60
         return str(tokens["access_token"])
 
     def _sign_in(self, role: str) -> dict[str, Any]:
@@ -73,6 +80,12 @@ class Lab:
     def read(self, role: str, path: str, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.http.get(path, headers={"Authorization": f"Bearer {self.token(role)}", **named})
+
+    def events(self, **filters: str) -> list[dict[str, Any]]:
+        """The newest events of the tenant that the auditor finds."""
+        path = "/v1/audit/events?" + "&".join(f"{name}={value}" for name, value in filters.items())
+        found: list[dict[str, Any]] = self.read("auditor", path).raise_for_status().json()["events"]
+        return found
 
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """As the database's superuser, whom row-level security doesn't bind."""
@@ -102,8 +115,8 @@ def seen(title: str, answer: httpx.Response, *, kept: bool, verdict: str) -> Exc
     return Exchange(title, "\n".join(lines) + ("\n\n" + shorten(_plain(body)) if body else ""), shown, kept, verdict)
 
 
-def shorten(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text)} characters)"
+def shorten(text: str, most: int = SHOWN) -> str:
+    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
 
 
 def _plain(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from local.demo import outage, release, retention, sign_in, tamper
+from local.demo import erasure, export, outage, release, retention, sign_in, tamper, unrecorded
 from local.demo.exchange import Exchange
 from local.demo.lab import Lab
 from phivault.logs import scrub
@@ -18,6 +18,9 @@ STEPS = (
     ("A tampered envelope", tamper.play),
     ("The audit bucket stops", outage.play),
     ("Deleting an audit record", retention.play),
+    ("An export that anyone can verify", export.play),
+    ("A destroyed key leaves the log valid", erasure.play),
+    ("A key opened behind the product's back", unrecorded.play),
 )
 
 

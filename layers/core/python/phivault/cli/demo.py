@@ -1,4 +1,4 @@
-"""``phivault demo``: the five steps, played by the local stack through its own API and shown as they happen."""
+"""``phivault demo``: steps that show security, played by the local stack on itself and shown as they happen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def demo(
     step: Annotated[int | None, typer.Option(help="Play this step alone, from 1.")] = None,
     quiet: Annotated[bool, typer.Option(help="Show verdicts without requests and answers.")] = False,
 ) -> None:
-    """Show the security of the running local stack: sign-in, release, tampering, an outage, retention.
+    """Show the security of the running local stack: sign-in, release, tampering, an outage, retention,
+    the audit log's proof, erasure, reconciliation.
 
     Exit status 0 when every promise was kept, 1 when one was broken, 2 without a running stack.
     """
