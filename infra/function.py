@@ -17,6 +17,7 @@ from infra.acknowledge import acknowledge, wildcards
 from infra.code import ARCHITECTURES, RUNTIME, Sources
 from infra.grants import (
     INTERFACES,
+    ON_OBJECTS,
     STREAMS,
     TRACES,
     WILDCARDS,
@@ -105,7 +106,10 @@ class TableFunction(Construct):
         reasons += [WILDCARDS[STREAMS]] if self.row.trigger.startswith("dynamodb:") else []
         wildcards(self.policy, "; ".join(reasons), "*")
         wildcards(self.policy, "The streams of the function's own log", f"{arn_of(self, self._log)}:log-stream:*")
-        for setting in dict.fromkeys(grant.setting for grant in self.row.grants if grant.setting in given.wildcards):
+        beyond = [
+            one for one in self.row.grants if ON_OBJECTS & set(one.actions) or not one.setting.endswith("_bucket")
+        ]
+        for setting in dict.fromkeys(one.setting for one in beyond if one.setting in given.wildcards):
             written, reason = given.wildcards[setting]
             wildcards(self.policy, reason, written)
         acknowledge(
