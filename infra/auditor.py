@@ -14,6 +14,7 @@ from constructs import Construct
 from infra import buckets
 from infra.acknowledge import acknowledge, wildcards
 from infra.settings import Deployment
+from phivault.adapters.s3_exports import PERSONAL
 from phivault.audit.projections.columns import JOIN_TRINO, LINE, select
 
 TABLE: Final = "audit_lines"
@@ -164,3 +165,5 @@ class Auditor(Construct):
             ),
         ):
             yield {"Effect": "Allow", "Action": actions, "Resource": on}
+        # What somebody else had opened isn't the auditor's to read.
+        yield {"Effect": "Deny", "Action": ["s3:GetObject"], "Resource": [f"{read}/{PERSONAL}*"]}

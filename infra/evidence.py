@@ -13,10 +13,18 @@ from infra.acknowledge import acknowledge
 from infra.auditor import Auditor
 from infra.place import Place
 from infra.settings import Deployment
-from phivault.adapters.audit_bucket import exports_policy
+from phivault.adapters.audit_bucket import bucket_policy
+from phivault.adapters.s3_exports import PERSONAL
 
 EXPORTS_ARN: Final = "exports-bucket-arn"
 TRAIL_ARN: Final = "trail-bucket-arn"
+_OPENED: Final = {
+    "status": "Enabled",
+    "prefix": PERSONAL,
+    "expirationInDays": 1,
+    "noncurrentVersionExpiration": {"noncurrentDays": 1},
+}
+"""Personal fields that somebody had opened: gone soon after they were fetched, or an erasure wouldn't reach them."""
 _NOT_REPLICATED = ("HIPAA.Security-S3BucketReplicationEnabled", "NIST.800.53.R5-S3BucketReplicationEnabled")
 _NOT_KMS = ("HIPAA.Security-S3DefaultEncryptionKMS", "NIST.800.53.R5-S3DefaultEncryptionKMS")
 
@@ -28,9 +36,13 @@ class Evidence(Place):
     def __init__(self, scope: Construct, settings: Deployment, access_logs: s3.CfnBucket) -> None:
         super().__init__(scope, "evidence", settings, stateful=True)
         self.exports = buckets.bucket(
-            self, "Exports", log_to=access_logs, **buckets.lock(settings.lock_mode, settings.export_retention_days)
+            self,
+            "Exports",
+            log_to=access_logs,
+            lifecycle_configuration={"rules": [_OPENED]},
+            **buckets.lock(settings.lock_mode, settings.export_retention_days),
         )
-        buckets.policy(self, "ExportsPolicy", self.exports, exports_policy(self.exports.ref, self.partition))
+        buckets.policy(self, "ExportsPolicy", self.exports, bucket_policy(self.exports.ref, self.partition))
         self.exports_arn = self.export_value(self.exports.attr_arn, name=f"{settings.prefix}-{EXPORTS_ARN}")
         self.trail = buckets.bucket(
             self, "Trail", log_to=access_logs, **buckets.lock(settings.lock_mode, settings.audit_retention_days)

@@ -23,7 +23,7 @@ _asked: ContextVar[DynamoType | None] = ContextVar("asked")
 def install() -> None:
     """Make moto's queries find their items here. What is found, it still compares, sorts and pages itself. Keep
     its streams silent about what didn't change."""
-    StreamShard.add = _add  # type: ignore[method-assign]  # moto has no hook for it
+    StreamShard.add = _add  # type: ignore[method-assign, assignment]  # moto has no hook for it
     Table.query = _query  # type: ignore[method-assign, assignment]  # moto has no hook for it
     Table.all_items = _all_items  # type: ignore[method-assign, assignment]  # as above
 

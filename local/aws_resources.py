@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from phivault.adapters import access_state_table, dynamodb_audit_index, dynamodb_subject_keys
-from phivault.adapters.audit_bucket import bucket_policy, exports_policy, head_policy
+from phivault.adapters.audit_bucket import bucket_policy, head_policy
 from phivault.adapters.aws import client
 from phivault.adapters.kms_signer import KmsSigner
 from phivault.audit.log.note import log_vkey, witness_vkey
@@ -64,7 +64,7 @@ def create_resources(
         alert_topic_arn=client("sns").create_topic(Name=f"{prefix}-alerts")["TopicArn"],
         audit_head_bucket=create_head_bucket(f"{prefix}-audit-head"),
         audit_exports_bucket=create_audit_bucket(
-            f"{prefix}-audit-exports", lock_mode=lock_mode, retention_days=retention_days, policy=exports_policy
+            f"{prefix}-audit-exports", lock_mode=lock_mode, retention_days=retention_days
         ),
         witness_bucket=create_audit_bucket(f"{prefix}-witness", lock_mode=lock_mode, retention_days=retention_days),
         log_origin=(origin := f"{prefix}.local/log"),

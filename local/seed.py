@@ -25,6 +25,7 @@ from local.bundles import generate, patient_in
 from local.stack import Say, Stack
 
 TOTP_STEP = 30
+ENROLMENT_SECONDS = 4.0
 THREADS = 4  # more than there are workers to answer would only wait
 SYMBOLS = "!#%*+-=?@_"
 
@@ -146,6 +147,7 @@ class Seeder:
         self._cognito.admin_set_user_password(UserPoolId=pool, Username=email, Password=password, Permanent=True)
 
     def _enrol(self, email: str, password: str) -> tuple[str, str]:
+        _away_from_the_end_of_a_step()
         first = self._post("auth/sign-in", {"email": email, "password": password})
         setup = self._post("auth/mfa/totp", {"session": first["session"]})
         # The step before this one: it counts once, and the current one stays usable for whoever signs in now.
@@ -174,6 +176,13 @@ class Seeder:
             raise RuntimeError(f"{path} answered {answer.status_code}: {answer.text}")
         document: dict[str, Any] = answer.json()
         return document
+
+
+def _away_from_the_end_of_a_step() -> None:
+    """A code of the step before must arrive before the next step begins."""
+    left = TOTP_STEP - time.time() % TOTP_STEP
+    if left < ENROLMENT_SECONDS:
+        time.sleep(left)
 
 
 def _attributes(**values: str) -> list[Any]:

@@ -108,9 +108,12 @@ def test_the_auditor_reads_and_nothing_else(stacks: Assembly):
     allowed = [
         (action, on)
         for one in policy["PolicyDocument"]["Statement"]
+        if one["Effect"] == "Allow"
         for action in listed(one["Action"])
         for on in listed(one["Resource"])
     ]
+    (denied,) = [one for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Deny"]
+    assert "/personal/*" in text(denied["Resource"])
     results = [on for action, on in allowed if action == "s3:PutObject"]
     assert all("QueryResults" in text(on) for on in results)
     verbs = {action.split(":")[1] for action, _ in allowed} - {"PutObject", "StartQueryExecution", "StopQueryExecution"}

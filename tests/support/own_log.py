@@ -21,7 +21,6 @@ def own_log(stack: RunningStack) -> dict[str, str]:
     and a legal hold; the witness isn't told the log's key."""
     from local import aws_resources as make
     from phivault.adapters import access_state_table
-    from phivault.adapters.audit_bucket import exports_policy
 
     prefix = f"own-{secrets.token_hex(4)}"
     with _endpoints(stack):
@@ -30,7 +29,7 @@ def own_log(stack: RunningStack) -> dict[str, str]:
         named = {
             "audit_bucket": make.create_audit_bucket(f"{prefix}-audit"),
             "audit_head_bucket": make.create_head_bucket(f"{prefix}-head"),
-            "audit_exports_bucket": make.create_audit_bucket(f"{prefix}-exports", policy=exports_policy),
+            "audit_exports_bucket": make.create_audit_bucket(f"{prefix}-exports"),
             "witness_bucket": make.create_audit_bucket(f"{prefix}-witness"),
             "log_origin": f"{prefix}.test/log",
             "log_key_arn": make.create_signing_key(f"{prefix} log"),

@@ -18,9 +18,7 @@ from phivault.errors import Conflict, NotFound
 
 @pytest.fixture
 def bucket(new_audit_bucket: Callable[..., str]) -> str:
-    from phivault.adapters.audit_bucket import exports_policy
-
-    return new_audit_bucket(policy=exports_policy)
+    return new_audit_bucket()
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 
-def bucket_policy(bucket: str, partition: str = "aws", written_once: str = "*") -> dict[str, Any]:
-    """An S3 bucket policy document for the locked bucket of this name. Keys that match ``written_once`` can't be
-    written a second time.
+def bucket_policy(bucket: str, partition: str = "aws") -> dict[str, Any]:
+    """An S3 bucket policy document for the locked bucket of this name.
 
     Object Lock already keeps every version; the policy also keeps the newest one in view (a delete marker would
     hide it), lets nobody past GOVERNANCE, and makes an overwrite impossible to ask for. PutObjectRetention stays
@@ -20,16 +19,11 @@ def bucket_policy(bucket: str, partition: str = "aws", written_once: str = "*") 
         "Statement": [
             _deny("NoDeletes", objects, "s3:DeleteObject", "s3:DeleteObjectVersion"),
             _deny("NoBypass", objects, "s3:BypassGovernanceRetention"),
-            _deny("NoOverwrites", f"{bucket_arn}/{written_once}", "s3:PutObject")
+            _deny("NoOverwrites", objects, "s3:PutObject")
             | {"Condition": {"Null": {"s3:if-none-match": "true"}}},
             *_transport(bucket_arn),
         ],
     }
-
-
-def exports_policy(bucket: str, partition: str = "aws") -> dict[str, Any]:
-    """Of the bucket of exports: a file in an export's folder is written once, its status beside the folder again."""
-    return bucket_policy(bucket, partition, written_once="*/*")
 
 
 def head_policy(bucket: str, partition: str = "aws") -> dict[str, Any]:
