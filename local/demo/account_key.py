@@ -17,6 +17,8 @@ from phivault.cli.keys import NEEDED
 
 def main(tenant: str, subject: str) -> None:
     by = operator.act(*NEEDED)
+    if any(hold.covers(tenant, "") for hold in bootstrap.retention(by).holds(tenant)):
+        sys.exit("A legal hold keeps this key")
     bootstrap.recorder().append([key_event(Action.KEY_DESTROY, tenant, subject, 0, user_id=by, role="operator")])
     version = bootstrap.subject_keys().destroy(tenant, subject)
     print(f"Destroyed, versions 1 to {version}.")

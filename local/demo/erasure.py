@@ -35,7 +35,7 @@ def play(lab: Lab) -> Iterator[Exchange]:
         yield _opened(desk, exported, patient, account)
         checked = desk.phivault("audit", "verify", "export", *KEYS)
         valid = checked.status == 0
-        verdict = "Valid: not a byte of it has changed" if valid else "Not valid"
+        verdict = "Valid all the same" if valid else "Not valid"
         yield checked.exchange("Check that export", kept=valid, verdict=verdict)
 
 
@@ -62,5 +62,5 @@ def _opened(desk: Desk, exported: Ran, patient: str, account: str) -> Exchange:
     shown = "\n".join(
         ["of the patient", *map(json.dumps, erased[:3]), "of the clinician", *map(json.dumps, others[:2])]
     )
-    verdict = "Their address in the log is erased, others' opens" if kept else "It opens, or others' doesn't"
+    verdict = "The patient's address is erased, the clinician's opens" if kept else "Not erased, or too much"
     return Exchange("The log's personal fields, opened", exported.command, shown, kept, verdict)

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Timer
+from threading import Thread, Timer
 from typing import Any
 
 import pytest
@@ -46,6 +46,29 @@ def test_workers_that_died_idle_are_replaced_unseen(pool: Pool) -> None:
     time.sleep(0.1)
     assert [status(pool) for _ in range(3)] == [200] * 3
     assert set(pool.pids) != set(before)
+
+
+def test_renewed_workers_are_others_and_the_old_ones_are_gone(pool: Pool) -> None:
+    before = pool.pids
+    os.kill(before[0], signal.SIGKILL)  # one that died idle is no obstacle
+    pool.renew()
+    assert not set(pool.pids) & set(before)
+    assert not [pid for pid in before if Path(f"/proc/{pid}").exists()]
+    assert [status(pool) for _ in range(3)] == [200] * 3
+
+
+def test_a_call_that_is_under_way_ends_before_its_worker_is_replaced(pool: Pool) -> None:
+    before, answered = pool.pids, []
+    pid = _next(pool)
+    os.kill(pid, signal.SIGSTOP)
+    call = Thread(target=lambda: answered.append(status(pool)))
+    call.start()
+    Timer(0.3, os.kill, (pid, signal.SIGCONT)).start()
+    time.sleep(0.1)
+    pool.renew()
+    call.join()
+    assert answered == [200]
+    assert not set(pool.pids) & set(before)
 
 
 def test_a_worker_that_dies_in_a_call_fails_that_call_alone(pool: Pool) -> None:
