@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import uuid
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -89,7 +90,8 @@ def test_a_function_that_dies_is_replaced(stack: RunningStack) -> None:
     client = stack.api("clinician")
     ok(client.get("/me"))
     (worker,) = [process for process in stack.run.family if process.command.rstrip().endswith("local.worker me")]
-    os.kill(worker.pid, signal.SIGKILL)
+    os.kill(worker.pid, signal.SIGSTOP)  # one that died idle would be replaced unseen
+    Timer(1.0, os.kill, (worker.pid, signal.SIGKILL)).start()
     answer = client.get("/me")
     refused(answer, 500)
     (entry,) = [entry for entry in _logged(stack, "gateway", answer) if entry["level"] == "ERROR"]

@@ -85,7 +85,7 @@ def test_the_type_is_the_one_that_the_url_names(clinician: httpx.Client, sick: s
     refused(send(clinician, "PUT", f"/fhir/Condition/{made['id']}", made), 400)
 
 
-@pytest.mark.parametrize("kind", [MARK, "patient", "Bundle", "AuditEvent", "Parameters", "Patient%20", "a" * 3000])
+@pytest.mark.parametrize("kind", [MARK, "patient", "Bundle", "Provenance", "Parameters", "Patient%20", "a" * 3000])
 def test_a_type_that_is_not_served(clinician: httpx.Client, kind: str) -> None:
     refused(clinician.get(f"/fhir/{kind}"), 404)
     refused(clinician.get(f"/fhir/{kind}/x"), 404)
@@ -93,6 +93,15 @@ def test_a_type_that_is_not_served(clinician: httpx.Client, kind: str) -> None:
     refused(clinician.delete(f"/fhir/{kind}/x"), 404)
     refused(send(clinician, "POST", f"/fhir/{kind}", {"resourceType": kind}), 404)
     refused(send(clinician, "PUT", f"/fhir/{kind}/x", {"resourceType": kind, "id": "x"}), 404)
+
+
+def test_audit_events_are_read_by_those_who_review_alone_and_written_by_nobody(clinician: httpx.Client) -> None:
+    refused(clinician.get("/fhir/AuditEvent"), 403)
+    refused(clinician.get("/fhir/AuditEvent/x"), 403)
+    refused(clinician.get("/fhir/AuditEvent/x/_history/1"), 404)
+    refused(clinician.delete("/fhir/AuditEvent/x"), 404)
+    refused(send(clinician, "POST", "/fhir/AuditEvent", {"resourceType": "AuditEvent"}), 404)
+    refused(send(clinician, "PUT", "/fhir/AuditEvent/x", {"resourceType": "AuditEvent", "id": "x"}), 404)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import boto3
 import botocore
 import pytest
 from botocore.auth import SigV4QueryAuth
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
 from functions.table import TABLE, Function, Grant
@@ -210,10 +210,10 @@ def test_a_function_signs_in_to_the_database_as_its_own_user_alone(monkeypatch: 
     assert "DBUser=phivault_app" in token("database.invalid", "phivault_app")
     with pytest.raises(NotGranted):
         token("database.invalid", "phivault_owner")
-    assert made == [("rds-db:connect", "phivault_app")]
+    assert made == [("rds-db:connect", "phivault_app"), ("rds-db:connect", "phivault_owner")]
 
 
-def test_calls_that_are_sent_are_told_and_refused_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_are_told_also_those_that_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(botocore, "_INITIALIZERS", [])
     made: list[tuple[str, str]] = []
     confine(_function("records"), ENVIRONMENT, made.append)
@@ -225,4 +225,57 @@ def test_calls_that_are_sent_are_told_and_refused_ones_are_not(monkeypatch: pyte
         dynamodb.get_item(TableName="state", Key=ITEM)
         with pytest.raises(NotGranted):
             dynamodb.get_item(TableName="index", Key=ITEM)
-    assert made == [("dynamodb:GetItem", "state")]
+    with pytest.raises(NotGranted):
+        dynamodb.list_tables()
+    assert made == [("dynamodb:GetItem", "state"), ("dynamodb:GetItem", "index"), ("dynamodb:ListTables", "")]
+
+
+ABSENT = [("get_object", "NoSuchKey", "AccessDenied"), ("head_object", "404", "403")]
+
+
+@pytest.mark.parametrize(("operation", "absent", "refusal"), ABSENT)
+def test_only_who_may_list_a_bucket_is_told_that_an_object_is_absent(
+    monkeypatch: pytest.MonkeyPatch, operation: str, absent: str, refusal: str
+) -> None:
+    monkeypatch.setattr(botocore, "_INITIALIZERS", [])
+    reading = Grant("audit_bucket", ("s3:GetObject",))
+    listing = Grant("audit_bucket", ("s3:GetObject", "s3:ListBucket"))
+    for grant, code, status in ((reading, refusal, 403), (listing, absent, 404)):
+        made: list[tuple[str, str]] = []
+        monkeypatch.setattr(botocore, "_INITIALIZERS", [])
+        confine(Function("reader", "", (grant,)), ENVIRONMENT, made.append)
+        make: Any = boto3.Session("id", "secret", region_name="us-east-1").client
+        s3 = make("s3")
+        with Stubber(s3) as answers:
+            answers.add_client_error(operation, absent, http_status_code=404)
+            with pytest.raises(ClientError) as error:
+                getattr(s3, operation)(Bucket="audit", Key="k")
+        assert error.value.response["Error"]["Code"] == code
+        assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+        assert (("s3:ListBucket", "audit") in made) == (status == 404)
+
+
+VERSIONS = [
+    ("get_object", {"VersionId": "v"}),
+    ("head_object", {"VersionId": "v"}),
+    ("delete_object", {"VersionId": "v"}),
+    ("put_object", {"Body": b"x", "ObjectLockLegalHoldStatus": "ON"}),
+    ("put_object_retention", {"BypassGovernanceRetention": True}),
+]
+
+
+@pytest.mark.parametrize(("operation", "more"), VERSIONS)
+def test_what_needs_a_right_of_its_own_is_refused_without_it(
+    monkeypatch: pytest.MonkeyPatch, operation: str, more: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(botocore, "_INITIALIZERS", [])
+    actions = ("s3:GetObject", "s3:DeleteObject", "s3:PutObject", "s3:PutObjectRetention")
+    confine(Function("keeper", "", (Grant("audit_bucket", actions),)), ENVIRONMENT)
+    make: Any = boto3.Session("id", "secret", region_name="us-east-1").client
+    config = botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=1)
+    s3 = make("s3", endpoint_url="http://127.0.0.1:9", config=config)
+    usual = {name: value for name, value in more.items() if name == "Body"}
+    with pytest.raises(EndpointConnectionError):
+        getattr(s3, operation)(Bucket="audit", Key="k", **usual)
+    with pytest.raises(NotGranted):
+        getattr(s3, operation)(Bucket="audit", Key="k", **more)

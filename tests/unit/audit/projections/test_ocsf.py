@@ -1,4 +1,8 @@
-"""Every line has what OCSF 1.3 requires of its class. The required attributes were read off schema.ocsf.io."""
+"""Every line has what OCSF 1.3 requires of its class, as far as we know it.
+
+The required attributes were written down from memory and from pages about OCSF, not read off schema.ocsf.io: the
+schema itself hasn't been checked against.
+"""
 
 from __future__ import annotations
 
