@@ -23,12 +23,14 @@ from phivault.errors import Unavailable
 ROOT = Path(__file__).resolve().parents[3]
 CONSTRUCTORS = {
     ("adapters/aws.py", "boto3.session.Session"),
+    ("adapters/aws.py", "boto3.session.Session().get_credentials"),
     ("adapters/cloudformation.py", "urllib.request.urlopen"),
     ("adapters/postgres/connection.py", "Connection.connect"),
     ("adapters/postgres/operators.py", "psycopg.connect"),
     ("adapters/rds_token.py", "botocore.session.get_session"),
 }
-"""Where connections are made. The last signs, and sends nothing."""
+"""Where connections are made. The last signs, and sends nothing; ``get_credentials`` asks whatever an operator's
+credentials come from, and operators' commands alone call it."""
 SSL_REQUEST = 8
 type Door = Callable[[int, Path], object]
 
