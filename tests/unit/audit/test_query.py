@@ -83,6 +83,13 @@ def test_since_is_inclusive_and_until_exclusive(filters):
     assert found
 
 
+@pytest.mark.parametrize("days", [1, 40, 800])
+@pytest.mark.parametrize("filters", [{}, {"user": "u1"}, {"risk": "CRITICAL"}, {"patient": "p1"}])
+def test_an_end_in_the_future_hides_nothing_that_has_happened(filters, days):
+    until = (NOW + timedelta(days=days)).isoformat()
+    assert all_pages(MemoryRows(EVENTS), until=until, **filters) == all_pages(MemoryRows(EVENTS), **filters) != []
+
+
 def test_times_in_other_offsets_mean_the_same_moment():
     rows = MemoryRows(EVENTS)
     shifted = search(rows, "north", since="2026-03-04T13:00:00+02:00", now=NOW)

@@ -122,8 +122,8 @@ def search(
     """Events of ``tenant`` that match every filter given, newest first, at most ``limit`` (1 to 200).
 
     ``since`` (inclusive) and ``until`` (exclusive) are RFC 3339 with an offset. Without ``since`` a search by
-    patient covers everything, one by user or risk a year before ``until``, any other 31 days. ``also`` is a condition
-    of the caller's own. Raises InvalidInput naming the parameter, Unavailable.
+    patient covers everything, one by user or risk a year before ``until`` (before now, where that is to come), any
+    other 31 days. ``also`` is a condition of the caller's own. Raises InvalidInput naming the parameter, Unavailable.
     """
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidInput(f"limit is not within 1 and {MAX_LIMIT}")
@@ -135,8 +135,10 @@ def search(
         _member(RiskLevel, "risk", risk),
         also,
     )
-    end = _time("until", until) if until is not None else (now or datetime.now(UTC)) + _SKEW
-    start = _time("since", since) if since is not None else max(end - _span(wanted), _EARLIEST)
+    present = (now or datetime.now(UTC)) + _SKEW
+    end = _time("until", until) if until is not None else present
+    # From a day in the future the span might not reach back to anything that has happened.
+    start = _time("since", since) if since is not None else max(min(end, present) - _span(wanted), _EARLIEST)
     below = place(end) if cursor is None else min(place(end), _uncursor(cursor))
     if below <= place(start):
         return Page((), None)
