@@ -1,5 +1,5 @@
 """A pass of the sealer, and passes until nothing is left. The order of the steps is the log's safety:
-docs/audit-format.md section 8a says what each of them leaves behind where a process dies after it."""
+docs/audit-format.md section 11 says what each of them leaves behind where a process dies after it."""
 
 from __future__ import annotations
 
