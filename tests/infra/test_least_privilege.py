@@ -13,7 +13,7 @@ from local.confine import granted, known_resources, permits
 
 if TYPE_CHECKING:
     from local.postgres import Postgres
-    from tests.support.recorded_actions import Recording, Trace
+    from tests.support.recording import Recording, Trace
     from tests.support.stack import RunningStack
 
 UNREACHED = {
@@ -28,7 +28,7 @@ EVERY = [
 
 @pytest.fixture(scope="session")
 def recording(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
-    from tests.support.recorded_actions import Recording
+    from tests.support.recording import Recording
 
     with Recording(stack, tmp_path_factory.mktemp("recording")) as recording:
         yield recording

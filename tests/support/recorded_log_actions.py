@@ -14,7 +14,7 @@ from tests.support.aws_proxy import Fault
 if TYPE_CHECKING:
     import httpx
 
-    from tests.support.recorded_actions import Recording
+    from tests.support.recording import Recording
 
 EXPORT_SECONDS = 60
 
