@@ -14,7 +14,7 @@ from typing import Self
 from local import surroundings
 from local.demo.exchange import Exchange
 from local.demo.lab import Lab, shorten
-from local.workers import ROOT, base_environment
+from local.workers import base_environment
 
 COMMAND_SECONDS = 60
 SHOWN = 4000
@@ -52,18 +52,10 @@ class Desk:
     def phivault(self, *arguments: str) -> Ran:
         """As anybody with a terminal runs it on this stack."""
         program = str(Path(sys.executable).with_name("phivault"))
-        return self._run(["phivault", *arguments], [program, *arguments], self.folder)
-
-    def python(self, module: str, *arguments: str) -> Ran:
-        """A module of this repository."""
-        command = ["-m", module, *arguments]
-        return self._run(["python", *command], [sys.executable, *command], ROOT)
-
-    def _run(self, shown: list[str], command: list[str], cwd: Path) -> Ran:
         state = self.lab.stack.workspace.folder.resolve()
         done = subprocess.run(
-            command,
-            cwd=cwd,
+            [program, *arguments],
+            cwd=self.folder,
             env=base_environment() | surroundings.ALONE | {"PHIVAULT_LOCAL": str(state)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -71,5 +63,5 @@ class Desk:
             timeout=COMMAND_SECONDS,
             check=False,
         )
-        text = " ".join(["$", *shown]).replace(f"{state}/", ".local/")
+        text = " ".join(["$ phivault", *arguments]).replace(f"{state}/", ".local/")
         return Ran(text, (done.stdout + done.stderr).replace(f"{state}/", ".local/").strip(), done.returncode)

@@ -58,12 +58,20 @@ def test_without_a_yes_nothing_happens(stack: RunningStack, log: LockedLog) -> N
     assert log.events(action="key.destroy", patient=subject) == []
 
 
+def test_the_key_of_staff_stays(stack: RunningStack) -> None:
+    clinician = ok(stack.api("clinician").get("/me"))["user_id"]
+    done = destroy(stack, "--subject", f"User/{clinician}", "--yes")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the own account of a patient" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("subject", "status", "said"),
     [
         ("Patient", 2, "a subject like Patient/<id>"),
         ("Tenant", 2, "a subject like Patient/<id>"),
-        ("User/x", 1, "Only the key of one of these may be destroyed"),
+        ("User/x", 1, "the own account of a patient"),
+        ("Practitioner/x", 1, "Only the key of one of these may be destroyed"),
         ("Patient/0b0f8f1e-nobody", 1, "The subject has no key"),
     ],
 )

@@ -10,12 +10,13 @@ from phivault.audit.recorder import Recorder
 from phivault.audit.retention import Hold
 from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import Gone, InvalidInput, NotFound, PhivaultError, Unavailable, Unprocessable
-from phivault.privacy.destroy_key import destroy_key
+from phivault.privacy.destroy_key import Account, destroy_key
 from tests.support.audit import MemoryEvents, MemoryIndex
 from tests.support.subject_keys import MemoryStore, MemoryWrapper
 
 TENANT, PATIENT = "north", "0199b3c2-0000-7000-8000-000000000001"
 SUBJECT = f"Patient/{PATIENT}"
+ACCOUNTS = {"own": Account(TENANT, PATIENT), "staff": Account(TENANT, ""), "elsewhere": Account("south", PATIENT)}
 
 
 class Bench:
@@ -26,7 +27,7 @@ class Bench:
         self.keys.for_sealing(TENANT, SUBJECT)
 
     def destroy(self, subject: str = SUBJECT, *holds: Hold, tenant: str = TENANT) -> int:
-        return destroy_key(self.keys, self.recorder, tenant, subject, by="AKIA-1", holds=holds)
+        return destroy_key(self.keys, self.recorder, tenant, subject, by="AKIA-1", accounts=ACCOUNTS.get, holds=holds)
 
     @property
     def stands(self) -> bool:
@@ -80,12 +81,21 @@ def test_anothers_hold_does_not(bench: Bench, hold: Hold) -> None:
     assert bench.destroy(SUBJECT, hold) == 1
 
 
-@pytest.mark.parametrize("kind", ["User", "Organization"])
-def test_whose_key_has_to_stay_keeps_it(bench: Bench, kind: str) -> None:
-    bench.keys.for_sealing(TENANT, f"{kind}/x")
+@pytest.mark.parametrize("subject", ["User/staff", "User/elsewhere", "User/nobody", "Organization/x"])
+def test_whose_key_has_to_stay_keeps_it(bench: Bench, subject: str) -> None:
+    bench.keys.for_sealing(TENANT, subject)
     with pytest.raises(Unprocessable):
-        bench.destroy(f"{kind}/x")
-    assert bench.keys.for_unsealing(TENANT, f"{kind}/x", 1)
+        bench.destroy(subject)
+    assert bench.keys.for_unsealing(TENANT, subject, 1)
+
+
+def test_a_patients_own_account_goes_with_them_unless_held(bench: Bench) -> None:
+    bench.keys.for_sealing(TENANT, "User/own")
+    with pytest.raises(Unprocessable, match="hold"):
+        bench.destroy("User/own", Hold(TENANT, "case-1", PATIENT))
+    assert bench.destroy("User/own") == 1
+    with pytest.raises(Gone):
+        bench.keys.for_unsealing(TENANT, "User/own", 1)
 
 
 def test_a_subject_that_never_had_a_key_is_told(bench: Bench) -> None:

@@ -9,12 +9,13 @@ import typer
 from rich.console import Console
 
 from phivault import bootstrap
+from phivault.adapters.cognito_accounts import CognitoAccounts
 from phivault.cli import operator
 from phivault.cli.audit.walking import explained
 from phivault.privacy.destroy_key import destroy_key
 from phivault.settings import settings
 
-NEEDED = ("audit_bucket", "audit_index_table", "access_state_table", "subject_keys_table")
+NEEDED = ("audit_bucket", "audit_index_table", "access_state_table", "subject_keys_table", "user_pool_id")
 app = typer.Typer(no_args_is_help=True, help="Keys of subjects.")
 console = Console(highlight=False, soft_wrap=True)
 
@@ -27,7 +28,9 @@ def _keys() -> None:
 @app.command()
 def destroy(
     tenant: Annotated[str, typer.Option(help="The tenant's id.")],
-    subject: Annotated[str, typer.Option(help="Whose key: Patient/<id>, RelatedPerson/<id> or Unattributed/<day>.")],
+    subject: Annotated[
+        str, typer.Option(help="Whose key: Patient/<id>, RelatedPerson/<id>, a patient's own User/<id>.")
+    ],
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
 ) -> None:
     """Destroy a subject's key for good. What it sealed can't be read again by anyone; the audit log stays valid.
@@ -40,6 +43,14 @@ def destroy(
     with explained():
         by = operator.act(*NEEDED)
         holds = bootstrap.retention(by).holds(tenant)
-        version = destroy_key(bootstrap.subject_keys(), bootstrap.recorder(), tenant, subject, by=by, holds=holds)
+        version = destroy_key(
+            bootstrap.subject_keys(),
+            bootstrap.recorder(),
+            tenant,
+            subject,
+            by=by,
+            accounts=CognitoAccounts(settings().user_pool_id),
+            holds=holds,
+        )
     effective = datetime.now(UTC) + timedelta(seconds=settings().subject_key_cache_seconds)
     console.print(f"Destroyed, versions 1 to {version}. Functions may hold it in memory until {effective:%FT%TZ}.")

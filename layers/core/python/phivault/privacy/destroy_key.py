@@ -7,7 +7,8 @@ GDPR article 17; 45 CFR 164.310(d)(2)(i).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from phivault.audit.event import Action
 from phivault.audit.recorder import Recorder
@@ -17,17 +18,37 @@ from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import InvalidInput, PhivaultError, Unprocessable
 
 _TENANT, _SUBJECT = re.compile(r"[A-Za-z0-9._-]{1,64}"), re.compile(r"[A-Za-z]{1,32}/[A-Za-z0-9._-]{1,64}")
-KINDS = ("Patient", "RelatedPerson", "Unattributed")
-"""Subjects whose key may go. A user's stays until the retention of what they did ends, the tenant's for good."""
+KINDS = ("Patient", "RelatedPerson", "User", "Unattributed")
+"""Subjects whose key may go; a user's only where the account is a patient's own. That of staff stays until the
+retention of what they did ends, the tenant's for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose an account is: its tenant, and the patient that it is the own account of; empty for staff."""
+
+    tenant: str
+    patient: str
+
+
+type Accounts = Callable[[str], Account | None]
+"""By a user's id. None where there is no such account. May raise Unavailable."""
 
 
 def destroy_key(
-    keys: SubjectKeys, recorder: Recorder, tenant: str, subject: str, *, by: str, holds: Iterable[Hold] = ()
+    keys: SubjectKeys,
+    recorder: Recorder,
+    tenant: str,
+    subject: str,
+    *,
+    by: str,
+    accounts: Accounts,
+    holds: Iterable[Hold] = (),
 ) -> int:
     """Record it, then destroy every version. The newest version. ``by`` is the operator's id, ``holds`` the legal holds
     that stand.
 
-    Raises Unprocessable where a hold or the kind of subject forbids it, NotFound where the subject never had a key,
+    Raises Unprocessable where a hold or whose key it is forbids it, NotFound where the subject never had a key,
     InvalidInput, or Unavailable: then the key may be there still, and this may be repeated. What is refused or fails
     is recorded too.
     """
@@ -37,7 +58,7 @@ def destroy_key(
     def record(error: PhivaultError | None = None) -> None:
         recorder.append([key_event(Action.KEY_DESTROY, tenant, subject, 0, error, user_id=by, role="operator")])
 
-    refusal = _refusal(tenant, subject, holds)
+    refusal = _refusal(tenant, subject, accounts, holds)
     record(refusal)  # before it is too late for a record, which needs no key of this subject
     if refusal is not None:
         raise refusal
@@ -48,10 +69,16 @@ def destroy_key(
         raise
 
 
-def _refusal(tenant: str, subject: str, holds: Iterable[Hold]) -> PhivaultError | None:
+def _refusal(tenant: str, subject: str, accounts: Accounts, holds: Iterable[Hold]) -> PhivaultError | None:
     kind, _, id = subject.partition("/")
     if kind not in KINDS:
         return Unprocessable(f"Only the key of one of these may be destroyed: {', '.join(KINDS)}")
-    if any(hold.covers(tenant, id if kind == "Patient" else "") for hold in holds):
+    patient = id if kind == "Patient" else ""
+    if kind == "User":
+        account = accounts(id)
+        if account is None or account.tenant != tenant or not account.patient:
+            return Unprocessable("This isn't the own account of a patient of that tenant")
+        patient = account.patient
+    if any(hold.covers(tenant, patient) for hold in holds):
         return Unprocessable("A legal hold keeps this key")
     return None
