@@ -10,7 +10,7 @@ from uuid import uuid4
 from aws_lambda_powertools.event_handler import Response
 from pydantic import Field
 
-from functions.audit.app import app
+from functions.audit.app import app, no_parameters
 from phivault import bootstrap, web
 from phivault.access.principal import Principal
 from phivault.adapters.lambda_invoke import invoke_later
@@ -50,7 +50,8 @@ def _order() -> Response[str]:
 
 
 def ordered(principal: Principal, source: Source, body: bytes) -> Job:
-    """Once it is recorded and handed over. Raises AccessDenied, InvalidInput, Unavailable, each recorded."""
+    """Once it is recorded and handed over. Raises AccessDenied, InvalidInput, UnsupportedParameter, Unavailable, each
+    recorded."""
     job = Job(id=str(uuid4()), tenant=principal.tenant, asker=asker(principal, source))
     try:
         job = _permitted(principal, job, body)
@@ -66,6 +67,7 @@ def ordered(principal: Principal, source: Source, body: bytes) -> Job:
 def _permitted(principal: Principal, job: Job, body: bytes) -> Job:
     decider = bootstrap.decider()
     decider.require(principal, "audit:export", "This role may not export the audit log")
+    no_parameters()  # a tenant or a leaf in the query isn't one that counts
     wanted = inputs.read(ExportOrder, body)
     if wanted.open:
         decider.require(principal, "audit:open", "This role may not open the audit log's personal fields")

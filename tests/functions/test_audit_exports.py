@@ -162,6 +162,13 @@ def test_orders_that_mean_nothing(officer: httpx.Client, body: Any) -> None:
     refused(officer.post(EXPORTS, json=body), 400)
 
 
+@pytest.mark.parametrize("query", ["tenant=Zebra", "since=5", "open=true"])
+def test_an_order_takes_no_parameters(officer: httpx.Client, query: str) -> None:
+    before = len(ok(officer.get(EXPORTS))["exports"])
+    refused(officer.post(f"{EXPORTS}?{query}", json={}), 400)
+    assert len(ok(officer.get(EXPORTS))["exports"]) == before
+
+
 @pytest.mark.parametrize("query", ["cursor=Zebra", "cursor=-1", "cursor=%D9%A3", "limit=5", "cursor=1&cursor=2"])
 def test_parameters_that_mean_nothing(
     officer: httpx.Client, export: tuple[httpx.Response, str, dict[str, Any]], query: str
