@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,28 @@ def test_csv_and_table(export: Path) -> None:
     assert "events" in ask(export, query)
 
 
+def test_an_answer_may_have_more_rows_than_a_batch(export: Path) -> None:
+    query = "select range from range(25000)"
+    assert [row["range"] for row in json.loads(ask(export, query, "--json"))] == list(range(25_000))
+    assert ask(export, query, "--csv").splitlines() == ["range", *map(str, range(25_000))]
+    assert "more than 10000 rows" in ask(export, query, status=2)
+    assert json.loads(ask(export, "select 1 where false", "--json")) == []
+
+
+def test_an_answer_larger_than_memory_is_written_as_it_comes(export: Path) -> None:
+    """A terabyte, of which somebody reads the beginning: what isn't read isn't made."""
+    query = "select repeat('x', 1000) as filler from range(1000000000)"
+    code = "import sys; from phivault.cli.main import app; sys.argv[0] = 'phivault'; app()"
+    command = [sys.executable, "-c", code, "audit", "sql", str(export), query, "--csv"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(50_000_000).count(b"\n") > 49_000
+        status = Path(f"/proc/{process.pid}/status")
+        peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+        process.kill()
+    assert peak is None or int(peak[1]) < 1 << 20
+
+
 def test_a_tenants_export_has_its_events_alone(world: World, tmp_path: Path) -> None:
     folder = write(world.export(tenant="north")[1], tmp_path / "north")
     rows = json.loads(ask(folder, "select id from audit_logs order by id", "--json"))
@@ -103,7 +128,7 @@ def test_opened_fields_are_joined_by_the_events_id(export: Path, tmp_path: Path)
         "select * from lines",
         "select nonsense",
         "",
-        "-- nothing",
+        "/* nothing */",
     ],
 )
 def test_nothing_else_is_in_reach(export: Path, tmp_path: Path, query: str) -> None:

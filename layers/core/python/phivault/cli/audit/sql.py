@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,9 +20,12 @@ from phivault.cli.audit.folder import Folder
 from phivault.cli.audit.whole import lines_of
 from phivault.errors import InvalidInput, PhivaultError
 
-type Rows = tuple[Sequence[str], Sequence[Sequence[Any]]]
+type Rows = tuple[Sequence[str], Iterator[Sequence[Any]]]
 
 _MEMORY = "4GB"
+_BATCH = 10_000
+_SHOWN = 10_000
+"""Rows of a table, whose widths all of them decide; CSV and JSON are written as they come."""
 _LARGEST_LINE = 16_384
 """Bytes of a line, and more than any has."""
 _CLOSED = (
@@ -47,12 +50,11 @@ def sql(
     2 for a query or an export that can't be used.
     """
     try:
-        rows = _answer(_loaded(export, open), query)
+        show: Callable[[Rows], None] = _json if as_json else _csv if as_csv else _table
+        show(_answer(_loaded(export, open), query))
     except PhivaultError as error:
         typer.echo(error.detail or error.title, err=True)
         raise typer.Exit(2) from None
-    show: Callable[[Rows], None] = _json if as_json else _csv if as_csv else _table
-    show(rows)
 
 
 def _loaded(export: Path, personal: Path | None) -> duckdb.DuckDBPyConnection:
@@ -88,15 +90,27 @@ def _answer(found: duckdb.DuckDBPyConnection, query: str) -> Rows:
         asked: duckdb.DuckDBPyConnection | None = found.execute(query)
         if asked is None:  # which DuckDB's types don't say
             raise InvalidInput("There is no query")
-        return [column[0] for column in asked.description or ()], asked.fetchall()
+        return [column[0] for column in asked.description or ()], _fetched(asked)
+    except duckdb.Error as error:
+        raise InvalidInput(_first_line(error)) from None
+
+
+def _fetched(asked: duckdb.DuckDBPyConnection) -> Iterator[Sequence[Any]]:
+    """A batch at a time: an answer may be larger than memory. Raises InvalidInput where the query fails only now."""
+    try:
+        while batch := asked.fetchmany(_BATCH):
+            yield from batch
     except duckdb.Error as error:
         raise InvalidInput(_first_line(error)) from None
 
 
 def _json(rows: Rows) -> None:
     names, values = rows
-    document = [dict(zip(names, map(_plain, row), strict=True)) for row in values]
-    typer.echo(json.dumps(document, default=str))
+    before = "["
+    for row in values:
+        typer.echo(before + json.dumps(dict(zip(names, map(_plain, row), strict=True)), default=str), nl=False)
+        before = ", "
+    typer.echo("]" if before == ", " else "[]")
 
 
 def _csv(rows: Rows) -> None:
@@ -111,7 +125,9 @@ def _table(rows: Rows) -> None:
     table = Table()
     for name in names:
         table.add_column(_printable(name), overflow="fold")
-    for row in values:
+    for number, row in enumerate(values):
+        if number == _SHOWN:
+            raise InvalidInput(f"The answer has more than {_SHOWN} rows: write it as CSV (--csv), or limit it")
         table.add_row(*(_printable(str(_plain(value))) if value is not None else "" for value in row))
     Console(highlight=False, markup=False).print(table)
 
