@@ -7,15 +7,15 @@ has no equal, is left to V5.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Buffer, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from hashlib import sha256
+from itertools import pairwise
+from operator import sub
 from typing import Final
 
 from phivault.audit.canonical import MAX_LINE, expression, field_expression
-from phivault.audit.log.merkle import leaf_hashes
 from phivault.audit.verify.finding import Findings, Step
 
 _CAPTURED: Final = ("checkpoint", "prev", "sequence", "timestamp", "writer")
@@ -44,6 +44,7 @@ _OTHER: Final = re.compile(
     r'"sequence":0,"timestamp":"(?P<timestamp>[^"]+)","v":1,"writer":"(?P<writer>\w+)")\}'
 )
 _BLOCK: Final = 1 << 19  # bytes looked at together: what stays in a processor's cache
+_LEAF: Final = sha256(b"\0")
 _ID: Final = re.compile(rb'"id":"([0-9a-f-]{36})"')
 
 
@@ -65,7 +66,7 @@ class Lines:
     withheld one's timestamp."""
 
     first: int
-    data: bytes
+    data: memoryview
     offsets: list[int] = field(default_factory=lambda: [0])
     hashes: list[str] = field(default_factory=list)
     leaves: list[bytes] = field(default_factory=list)
@@ -80,9 +81,12 @@ class Lines:
     def __len__(self) -> int:
         return len(self.writers)
 
+    def line(self, at: int) -> bytes:
+        return bytes(self.data[self.offsets[at] : self.offsets[at + 1] - 1])
+
     def event(self, at: int) -> str:
         """The id of the event at ``at``, where there is one."""
-        return _event(self.data[self.offsets[at] : self.offsets[at + 1]])
+        return _event(self.line(at))
 
 
 def accepts(line: bytes) -> bool:
@@ -90,54 +94,75 @@ def accepts(line: bytes) -> bool:
     return len(line) <= MAX_LINE and b"\n" not in line and _STRICT.fullmatch(line.decode("latin-1") + "\n") is not None
 
 
-def read_lines(found: Findings, first: int, data: bytes, count: int, tenant: str) -> Lines:
+def read_lines(found: Findings, first: int, data: Buffer, count: int, tenant: str) -> Lines:
     """``tenant`` is "" where no line may be withheld."""
-    taken, start = Lines(first, data), 0
-    while start < len(data):
-        end = data.find(b"\n", min(start + _BLOCK, len(data) - 1)) + 1 or len(data)
-        _read_block(found, taken, data[start:end], tenant)
-        start = end
+    taken = Lines(first, memoryview(data))
+    while taken.offsets[-1] < len(taken.data):
+        _read_block(found, taken, tenant)
     if len(taken) != count:
         found.add(Step.LINES, f"A segment has {len(taken)} lines instead of {count}", leaf=first)
     return taken
 
 
-def _read_block(found: Findings, taken: Lines, block: bytes, tenant: str) -> None:
-    base, lines = len(taken), block.split(b"\n")
-    if lines[-1]:
-        found.add(Step.LINES, "The last line of a segment has no end", leaf=taken.first + base + len(lines) - 1)
-    else:
-        lines.pop()
-    rows = _rows(found, taken.first + base, block, lines)
-    _, checkpoints, _, prevs, sequences, timestamps, writers, others = map(list, zip(*rows, strict=True))
-    lengths = accumulate((len(line) + 1 for line in lines), initial=taken.offsets.pop())
-    taken.offsets += lengths
-    taken.hashes += [hashlib.sha256(line).hexdigest() for line in lines]
-    taken.leaves += leaf_hashes(lines)
+def _read_block(found: Findings, taken: Lines, tenant: str) -> None:
+    base, text = len(taken), _next_block(taken)
+    if taken.offsets[-1] > len(taken.data):
+        found.add(Step.LINES, "The last line of a segment has no end", leaf=taken.first + len(taken.offsets) - 2)
+    _hash(taken, base)
+    _, checkpoints, _, prevs, sequences, timestamps, writers, others = zip(*_rows(found, taken, text), strict=True)
     taken.writers += writers
     taken.prevs += prevs
     taken.timestamps += timestamps
     taken.checkpoints += checkpoints
     if any(others):
-        for at, other in enumerate(others):
+        taken.sequences += [int(sequence or 0) for sequence in sequences]
+        for at, other in enumerate(others, base):
             if other:
-                sequences[at] = _place(taken, base + at, other)
-    taken.sequences += map(int, sequences)
-    _check_tenant(found, taken, base, lines, tenant)
+                taken.sequences[at] = _place(taken, at, other)
+    else:
+        taken.sequences += map(int, sequences)
+    _check_tenant(found, taken, base, tenant)
 
 
-def _rows(found: Findings, first: int, data: bytes, lines: Sequence[bytes]) -> Sequence[tuple[str, ...]]:
-    """A row for each line: ``_COLUMNS``, and the line itself if it is no event's."""
-    # Latin-1 maps bytes to characters one to one; the expression admits ASCII alone.
-    rows = _DELIMITED.findall(data.decode("latin-1"))
+def _next_block(taken: Lines) -> str:
+    """The next lines, and perhaps a part of one more. Adds where each ends."""
+    start, size = taken.offsets[-1], _BLOCK
+    while True:
+        # Latin-1 maps bytes to characters one to one; the expressions admit ASCII alone.
+        text = str(taken.data[start : start + size], "latin-1")
+        end, ends = 0, taken.offsets
+        while end := text.find("\n", end) + 1:
+            ends.append(start + end)
+        if start + len(text) == len(taken.data) and not text.endswith("\n"):
+            ends.append(len(taken.data) + 1)
+        if ends[-1] > start:
+            return text
+        size *= 2
+
+
+def _hash(taken: Lines, base: int) -> None:
+    """Both hashes of each line from ``base`` on: of a view, which isn't copied, and of a leaf behind its first byte."""
+    view, leaf = taken.data, _LEAF.copy
+    for start, end in pairwise(taken.offsets[base:]):
+        line = view[start : end - 1]
+        taken.hashes.append(sha256(line).hexdigest())
+        hashed = leaf()
+        hashed.update(line)
+        taken.leaves.append(hashed.digest())
+
+
+def _rows(found: Findings, taken: Lines, text: str) -> Sequence[tuple[str, ...]]:
+    """A row for each line of the block: ``_COLUMNS``, and the line itself if it is no event's."""
+    offsets = taken.offsets[len(taken) :]
+    rows = _DELIMITED.findall(text, 0, offsets[-1] - offsets[0])
     # A match begins where a line does and ends with one, so as many matches as lines means that each is one line.
     if (
-        len(rows) == len(lines)
-        and max(map(len, lines), default=0) <= MAX_LINE
+        len(rows) == len(offsets) - 1
+        and max(map(sub, offsets[1:], offsets)) <= MAX_LINE + 1
         and all(map(_holds, _COLUMNS, zip(*rows, strict=True)))
     ):
         return rows
-    return [_row(found, first + at, line) for at, line in enumerate(lines)]
+    return [_row(found, taken, at) for at in range(len(taken), len(taken.offsets) - 1)]
 
 
 _REFUSED: Final = ("", "", "", "", "0", "", "", "")
@@ -148,15 +173,16 @@ def _holds(name: str, values: Iterable[str]) -> bool:
     return name not in _RULES or all(map(_RULES[name].fullmatch, set(values) - {""}))
 
 
-def _row(found: Findings, leaf: int, line: bytes) -> tuple[str, ...]:
+def _row(found: Findings, taken: Lines, at: int) -> tuple[str, ...]:
+    line = taken.line(at)
     match = _STRICT.fullmatch(line.decode("latin-1") + "\n") if len(line) <= MAX_LINE else None
     if match is not None:
         return match.groups("")
-    found.add(Step.LINES, "A line is not of the schema", leaf=leaf, event=_event(line))
+    found.add(Step.LINES, "A line is not of the schema", leaf=taken.first + at, event=_event(line))
     return _REFUSED
 
 
-def _place(taken: Lines, at: int, line: str) -> str:
+def _place(taken: Lines, at: int, line: str) -> int:
     """Sets what a line has that is no event's. Its sequence."""
     match = _OTHER.fullmatch(line)
     assert match is not None, "both expressions are of one schema"
@@ -164,23 +190,25 @@ def _place(taken: Lines, at: int, line: str) -> str:
         taken.writers[at] = match["withheld"]
         taken.withheld.add(at)
         taken.hashes[at], taken.leaves[at] = match["hash"], bytes.fromhex(match["leaf"])
-        return match["sequence"]
+        return int(match["sequence"])
     taken.writers[at], taken.timestamps[at] = match["writer"], match["timestamp"]
     named = match["predecessor"], int(match["predecessor_sequence"]), match["predecessor_hash"]
     taken.genesis.append(Genesis(at, match["writer"], *named))
-    return "0"
+    return 0
 
 
-def _check_tenant(found: Findings, taken: Lines, base: int, lines: Sequence[bytes], tenant: str) -> None:
+def _check_tenant(found: Findings, taken: Lines, base: int, tenant: str) -> None:
     if not tenant:
         for at in taken.withheld:
             if at >= base:
                 found.add(Step.LINES, "A line is withheld in an export of all tenants", leaf=taken.first + at)
         return
     own = f'"tenant":"{tenant}",'.encode()
-    for at, line in enumerate(lines, base):
-        if taken.prevs[at] and own not in line:
-            found.add(Step.LINES, "A line of another tenant isn't withheld", leaf=taken.first + at, event=_event(line))
+    for at in range(base, len(taken)):
+        if taken.prevs[at] and own not in taken.line(at):
+            found.add(
+                Step.LINES, "A line of another tenant isn't withheld", leaf=taken.first + at, event=taken.event(at)
+            )
 
 
 def _event(line: bytes) -> str:

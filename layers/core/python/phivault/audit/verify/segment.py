@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from phivault.audit.export.manifest import File, Segment
 from phivault.audit.export.segments import MAX_LINES, MAX_OBJECTS, decompress
@@ -15,6 +16,7 @@ from phivault.audit.verify.files import Files
 from phivault.audit.verify.finding import Findings, Step
 from phivault.audit.verify.lines import Genesis, Lines, read_lines
 from phivault.audit.verify.objects import Covered
+from phivault.audit.verify.room import unpack
 from phivault.audit.verify.times import Bracket
 
 _TILE_BYTES = 8192
@@ -69,33 +71,35 @@ def _check(result: Result, job: Job, segment: Segment, taken: Lines) -> None:
         found.add(Step.TREE, "A segment's root is not the manifest's", path=segment.lines, leaf=job.first)
     result.ends = chains.check_segment(found, taken)
     result.genesis, result.withheld = taken.genesis, len(taken.withheld)
-    stored = _decompressed(found, job, segment.objects, Step.OBJECTS, MAX_OBJECTS)
+    stored = _objects(found, job, segment)
     if stored is not None:
         result.covered = objects.check_segment(found, taken, stored, result.ends)
     times.check_segment(found, taken, job.brackets)
     times.check_seen(found, taken, TileNodes(lambda path: job.files.read(path, _TILE_BYTES), job.size))
-    if result.covered is not None:
-        _name_objects(found, result.covered)
-        result.covered.starts, result.covered.keys = [], []
+    if stored is not None and found.kept:
+        _name_objects(found, objects.places(taken, stored))
 
 
 def _lines(found: Findings, job: Job, segment: Segment) -> Lines | None:
-    data = _decompressed(found, job, segment.lines, Step.LINES, MAX_LINES)
-    return None if data is None else read_lines(found, job.first, data, job.count, job.tenant)
-
-
-def _decompressed(found: Findings, job: Job, path: str, step: Step, limit: int) -> bytes | None:
-    frame = contents.read(found, job.files, path, job.listed)
+    frame = contents.read(found, job.files, segment.lines, job.listed)
     if frame is not None:
-        with found.catch(step, path):
-            return decompress(frame, limit)
+        with found.catch(Step.LINES, segment.lines):
+            return read_lines(found, job.first, unpack(frame, MAX_LINES), job.count, job.tenant)
     return None
 
 
-def _name_objects(found: Findings, covered: Covered) -> None:
+def _objects(found: Findings, job: Job, segment: Segment) -> bytes | None:
+    frame = contents.read(found, job.files, segment.objects, job.listed)
+    if frame is not None:
+        with found.catch(Step.OBJECTS, segment.objects):
+            return decompress(frame, MAX_OBJECTS)
+    return None
+
+
+def _name_objects(found: Findings, places: list[tuple[int, str]]) -> None:
     """Says of each finding at a leaf in what object that lies."""
     for at, finding in enumerate(found.kept):
         if finding.leaf is not None and not finding.object:
-            place = bisect_right(covered.starts, finding.leaf) - 1
+            place = bisect_right(places, finding.leaf, key=itemgetter(0)) - 1
             if place >= 0:
-                found.kept[at] = replace(finding, object=covered.keys[place])
+                found.kept[at] = replace(finding, object=places[place][1])
