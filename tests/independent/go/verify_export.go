@@ -1,12 +1,15 @@
 // Verifies an export of the audit log with Go's own transparency-log packages and none of phivault's code.
 //
 // verify_export FOLDER VKEY: opens the checkpoint under the log's key, then computes its root twice, from the lines
-// and from the tiles. Exit 0: both are the checkpoint's; 1: something isn't.
+// and from the tiles. Exit 0: both are the checkpoint's, and how many lines there are and how many of them are withheld
+// (another tenant's, shown by their leaf's hash); 1: something isn't.
 package main
 
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,16 +45,32 @@ func openCheckpoint(folder, vkey string) (tree tlog.Tree) {
 	return tree
 }
 
-func hashLines(folder string) (leaves []tlog.Hash) {
+func leafOf(line []byte) (leaf tlog.Hash, withheld bool) {
+	if !bytes.Contains(line, []byte(`"kind":"withheld"`)) {
+		return tlog.RecordHash(line), false
+	}
+	var shown struct{ Leaf string }
+	check(json.Unmarshal(line, &shown) == nil, "a withheld line is no JSON")
+	hash := must(hex.DecodeString(shown.Leaf))
+	check(len(hash) == tlog.HashSize, "a withheld line lacks its leaf's hash")
+	copy(leaf[:], hash)
+	return leaf, true
+}
+
+func hashLines(folder string) (leaves []tlog.Hash, withheld int) {
 	decoder := must(zstd.NewReader(nil))
 	for _, path := range must(filepath.Glob(filepath.Join(folder, "segments", "*.ndjson.zst"))) { // sorted
 		body := must(decoder.DecodeAll(must(os.ReadFile(path)), nil))
 		check(bytes.HasSuffix(body, []byte("\n")), "a segment doesn't end in a newline")
 		for _, line := range bytes.Split(body[:len(body)-1], []byte("\n")) {
-			leaves = append(leaves, tlog.RecordHash(line))
+			leaf, hidden := leafOf(line)
+			leaves = append(leaves, leaf)
+			if hidden {
+				withheld++
+			}
 		}
 	}
-	return leaves
+	return leaves, withheld
 }
 
 func treeOf(leaves []tlog.Hash) tlog.HashReader {
@@ -85,7 +104,7 @@ func main() {
 	check(len(os.Args) == 3, "usage: verify_export FOLDER VKEY")
 	folder := tiles(os.Args[1])
 	tree := openCheckpoint(os.Args[1], os.Args[2])
-	leaves := hashLines(os.Args[1])
+	leaves, withheld := hashLines(os.Args[1])
 	check(int64(len(leaves)) == tree.N, "there are %d lines and %d leaves", len(leaves), tree.N)
 
 	fromLines := treeOf(leaves)
@@ -101,5 +120,5 @@ func main() {
 		body := must(folder.ReadTiles([]tlog.Tile{tile}))[0]
 		check(bytes.Equal(body, must(tlog.ReadTileData(tile, fromLines))), "%s is wrong", tile.Path())
 	}
-	fmt.Println(tree.N)
+	fmt.Println(tree.N, withheld)
 }
