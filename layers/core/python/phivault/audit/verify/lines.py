@@ -1,7 +1,7 @@
 """V4: every line is of the schema, in its only form.
 
 A segment's lines are matched by one expression made from the schema of phivault.audit.canonical. For speed some fields
-are only delimited by it, and what they hold is then compared with their rule once per distinct value; ``prev``, which
+are only delimited by it, and what they hold is then compared with their rules once per distinct text; ``prev``, which
 has no equal, is left to V5.
 """
 
@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import pairwise
 from operator import sub
-from typing import Final
+from typing import Final, Literal
 
 from phivault.audit.canonical import MAX_LINE, expression, field_expression
 from phivault.audit.verify.finding import Findings, Step
 
 _CAPTURED: Final = ("checkpoint", "prev", "sequence", "timestamp", "writer")
-_BY_VALUE: Final = {"action": '[^"]++', "checkpoint": '[^"]*+', "personal": '[^"]*+', "writer": '[^"]++'}
-_COLUMNS: Final = sorted({*_CAPTURED, *_BY_VALUE})
+# Neighbours that lines share are taken as one text: a span's first field, and the one after its last.
+_SPANS: Final = (("action", "id"), ("personal", "prev"))
+_DELIMITED_ONLY: Final = {"prev": '[^"]*+', "writer": '[^"]*+'}
 _GENESIS: Final = expression("genesis", captured={})
 _WITHHELD: Final = (
     rf'\{{"hash":"[0-9a-f]{{64}}","kind":"withheld","leaf":"[0-9a-f]{{64}}",'
@@ -28,14 +29,33 @@ _WITHHELD: Final = (
 )
 
 
-def _whole(**instead: str) -> re.Pattern[str]:
-    event = expression("event", captured=dict.fromkeys(_COLUMNS) | instead)
+def _spans(event: str) -> list[str]:
+    """The parts of an event's expression that are one of ``_SPANS`` each."""
+    return [event[event.index(f'"{first}":') : event.index(f',"{after}":')] for first, after in _SPANS]
+
+
+def _delimited(span: str) -> str:
+    """Of texts and lists, where each ends; captures what ``span`` does."""
+    names = re.findall(r'"([a-z_]+)":', span)
+    fields = [(name, '"([^"]*+)"' if name in _CAPTURED else r'(?:"[^"]*+"|\[[^\]]*+\])') for name in names]
+    return ",".join(f'"{name}":{text}' for name, text in fields)
+
+
+def _whole(*, strict: bool) -> re.Pattern[str]:
+    event = expression("event", captured=dict.fromkeys(_CAPTURED) | ({} if strict else _DELIMITED_ONLY))
+    for span in _spans(event):
+        event = event.replace(span, f"({span if strict else _delimited(span)})")
     return re.compile(f"^(?:{event}|({_GENESIS}|{_WITHHELD}))\n", re.ASCII | re.MULTILINE)
 
 
-_DELIMITED: Final = _whole(**_BY_VALUE, prev='[^"]*+')
-_STRICT: Final = _whole()
-_RULES: Final = {name: re.compile(field_expression(name), re.ASCII) for name in _BY_VALUE}
+_DELIMITED: Final = _whole(strict=False)
+_STRICT: Final = _whole(strict=True)
+# For the groups of the expressions, in their order: what is left to compare with a rule.
+_RULES: Final = tuple(
+    rule and re.compile(rule, re.ASCII)
+    for first, second in [_spans(expression("event", captured={}))]
+    for rule in (first, "", second, "", "", "", field_expression("writer"))
+)
 PREV: Final = re.compile(field_expression("prev"), re.ASCII)
 _OTHER: Final = re.compile(
     r'\{"(?:hash":"(?P<hash>\w+)","kind":"withheld","leaf":"(?P<leaf>\w+)","sequence":(?P<sequence>\d+),"v":1,'
@@ -142,24 +162,24 @@ def _next_block(taken: Lines) -> str:
 
 def _hash(taken: Lines, base: int) -> None:
     """Both hashes of each line from ``base`` on: of a view, which isn't copied, and of a leaf behind its first byte."""
-    view, leaf = taken.data, _LEAF.copy
+    view, leaf, add_hash, add_leaf = taken.data, _LEAF.copy, taken.hashes.append, taken.leaves.append
     for start, end in pairwise(taken.offsets[base:]):
         line = view[start : end - 1]
-        taken.hashes.append(sha256(line).hexdigest())
+        add_hash(sha256(line).hexdigest())
         hashed = leaf()
         hashed.update(line)
-        taken.leaves.append(hashed.digest())
+        add_leaf(hashed.digest())
 
 
 def _rows(found: Findings, taken: Lines, text: str) -> Sequence[tuple[str, ...]]:
-    """A row for each line of the block: ``_COLUMNS``, and the line itself if it is no event's."""
+    """A row for each line of the block: spans and captured fields, and the line itself if it is no event's."""
     offsets = taken.offsets[len(taken) :]
     rows = _DELIMITED.findall(text, 0, offsets[-1] - offsets[0])
     # A match begins where a line does and ends with one, so as many matches as lines means that each is one line.
     if (
         len(rows) == len(offsets) - 1
         and max(map(sub, offsets[1:], offsets)) <= MAX_LINE + 1
-        and all(map(_holds, _COLUMNS, zip(*rows, strict=True)))
+        and all(map(_holds, _RULES, zip(*rows, strict=True)))
     ):
         return rows
     return [_row(found, taken, at) for at in range(len(taken), len(taken.offsets) - 1)]
@@ -168,9 +188,9 @@ def _rows(found: Findings, taken: Lines, text: str) -> Sequence[tuple[str, ...]]
 _REFUSED: Final = ("", "", "", "", "0", "", "", "")
 
 
-def _holds(name: str, values: Iterable[str]) -> bool:
-    # Rows that are no event's have "" everywhere; an event's have it where the rule, or the expression, allows it.
-    return name not in _RULES or all(map(_RULES[name].fullmatch, set(values) - {""}))
+def _holds(rule: re.Pattern[str] | Literal[""], values: Iterable[str]) -> bool:
+    # A row that is no event's has "" everywhere; an event's nowhere that there is a rule.
+    return not rule or all(map(rule.fullmatch, set(values) - {""}))
 
 
 def _row(found: Findings, taken: Lines, at: int) -> tuple[str, ...]:

@@ -121,30 +121,37 @@ def _sound(taken: Lines, text: str) -> _Sound:
     sound, rows, first = _Sound(), _TOLD.findall(text), _FIRST.match(text)
     if first is None or len(rows) != text.count("\n") or not 0 <= int(first[1]) - taken.first < len(taken):
         return sound
-    at = sound.begin = int(first[1]) - taken.first
+    if not all(map(_HOURS.fullmatch, {row[1] for row in rows})):
+        return sound
+    at = int(first[1]) - taken.first
+    lines, end, last = _expected(taken, rows, at)
+    expected = "".join(lines)
+    return _Sound(at, end, len(lines), len(expected), last) if lines and text.startswith(expected) else sound
+
+
+def _expected(taken: Lines, rows: list[_Row], at: int) -> tuple[list[str], int, dict[str, int]]:
+    """The texts of the objects from line ``at`` on that end in the segment and are of one writer each; the end of the
+    last, and where each writer's last begins."""
     view, offsets, writers, sequences = taken.data, taken.offsets, taken.writers, taken.sequences
-    names: dict[str, str] = {}
-    hours = {hour for hour in {row[1] for row in rows} if _HOURS.fullmatch(hour)}
+    names = {writer: f"{_shard(writer)}/{writer}" for writer in set(writers)}
+    texts: list[str] = []
+    last: dict[str, int] = {}
+    first, whole, start = taken.first, len(writers), offsets[at]
     for count, hour, modified in rows:
-        end, writer = at + int(count), writers[at]
-        if end > len(writers) or hour not in hours or writers[at:end].count(writer) != end - at:
+        end = at + int(count)
+        if at == whole or end > whole:
             break
-        name = names.get(writer) or names.setdefault(writer, f"{_shard(writer)}/{writer}")
-        start, stop = offsets[at], offsets[end]
-        line = (
+        writer, stop = writers[at], offsets[end]
+        if end - at > 1 and writers[at:end].count(writer) != end - at:
+            break
+        texts.append(
             f'{{"count":{count},"etag":"{md5(view[start:stop], usedforsecurity=False).hexdigest()}",'
-            f'"first":{taken.first + at},"key":"ev/{hour}/{name}-{sequences[at]:08x}.json",'
+            f'"first":{first + at},"key":"ev/{hour}/{names[writer]}-{sequences[at]:08x}.json",'
             f'"modified":"{modified}","size":{stop - start},"versions":1}}\n'
         )
-        if not text.startswith(line, sound.length):
-            break
-        sound.length += len(line)
-        sound.count += 1
-        sound.last[writer] = at
-        sound.end = at = end
-        if at == len(writers):
-            break
-    return sound
+        last[writer] = at
+        at, start = end, stop
+    return texts, at, last
 
 
 type _Row = tuple[str, ...]

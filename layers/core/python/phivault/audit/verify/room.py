@@ -36,7 +36,7 @@ def _unpack(frame: bytes, limit: int) -> memoryview:
     if not 0 < size <= limit:
         raise _Unclean
     if len(_room.memory) < size:
-        _room.memory = bytearray(size)
+        _room.memory = bytearray(size + size // 8)  # the next one is a little larger or smaller
     unpacking, memory, end = zstandard.ZstdDecompressor().decompressobj(), _room.memory, 0
     view = memoryview(frame)
     for at in range(0, len(frame), _PIECE):

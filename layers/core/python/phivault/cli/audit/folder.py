@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from phivault.errors import IntegrityError, InvalidInput, NotFound
@@ -28,10 +29,8 @@ class Folder:
         return names
 
     def read(self, path: str, limit: int) -> bytes:
-        target = self.root / path
-        if any(
-            parent.is_symlink() for parent in target.parents if parent.is_relative_to(self.root) and parent != self.root
-        ):
+        *parents, target = accumulate(path.split("/"), "{}/{}".format, initial=str(self.root))
+        if any(map(os.path.islink, parents[1:])):
             raise IntegrityError("A file lies behind a link")
         try:
             descriptor = os.open(target, _CAREFULLY)
