@@ -110,6 +110,32 @@ def test_half_a_download_leaves_nothing(files: Files, tmp_path: Path, error: Bas
     assert names(tmp_path) == []
 
 
+@pytest.fixture
+def full() -> Iterator[None]:
+    """No file takes more than 100 bytes, as on a disk that is full."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("full")
+def test_a_full_disk_is_told_and_keeps_nothing(files: Files, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="export can't be written"):
+        save(Offered(files), tmp_path / "export", QUIET)
+    with pytest.raises(InvalidInput, match="personal can't be written"):
+        save_personal(bytes(101), tmp_path / "personal")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a folder that takes no files from anyone")
+def test_a_place_that_takes_no_folder_is_told(files: Files) -> None:
+    with pytest.raises(InvalidInput, match="can't be written"):
+        save(Offered(files), Path("/proc/export"), QUIET)
+
+
 def test_personal_fields_are_for_their_owner_and_overwrite_nothing(tmp_path: Path) -> None:
     file = tmp_path / "personal"
     save_personal(b"someone", file)

@@ -87,8 +87,9 @@ class Job:
         except (TypeError, AttributeError):
             raise InvalidInput("The job has an unknown field, or lacks one") from None
         text = all(isinstance(value, str) for value in (job.id, job.tenant, *asdict(asker).values()))
-        if not (text and _ID.fullmatch(job.id) and _TENANT.fullmatch(job.tenant) and isinstance(job.open, bool)):
+        if not (text and _ID.fullmatch(job.id) and isinstance(job.open, bool)):
             raise InvalidInput("The job breaks the schema")
+        check_tenant(job.tenant)
         check_since(job.since)
         return job
 
@@ -208,6 +209,12 @@ def check_id(id: str) -> None:
     """Raises NotFound for what can't be an export's id: nothing is looked for under it."""
     if not is_id(id):
         raise NotFound("There is no such export")
+
+
+def check_tenant(tenant: str) -> None:
+    """Raises InvalidInput for what can't be a tenant's id; "" is the whole log."""
+    if not _TENANT.fullmatch(tenant):
+        raise InvalidInput("tenant is not a tenant's id")
 
 
 def check_since(since: object) -> None:

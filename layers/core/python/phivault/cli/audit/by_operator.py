@@ -10,6 +10,7 @@ from typing import Any, Final
 from phivault.adapters.lambda_invoke import invoke
 from phivault.adapters.s3_exports import S3Exports, S3Folder
 from phivault.audit.export import layout
+from phivault.audit.export.job import check_tenant
 from phivault.audit.export.manifest import parse
 from phivault.cli.audit.download import Fetch
 from phivault.cli.operator import act
@@ -20,7 +21,8 @@ EXPORTER_SECONDS: Final = 900
 
 
 def order(tenant: str, since: int, *, open: bool) -> S3Export:
-    """Once it is done. Raises Unavailable, with the code of what failed."""
+    """Once it is done. Raises InvalidInput for what is no tenant's id, Unavailable with the code of what failed."""
+    check_tenant(tenant)
     act("exporter_function")
     asked: dict[str, Any] = {"tenant": tenant, "since": since, "open": open}
     said = invoke(settings().exporter_function, asked, wait_seconds=EXPORTER_SECONDS)

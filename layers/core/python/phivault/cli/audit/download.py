@@ -43,8 +43,16 @@ def check_target(folder: Path) -> None:
 
 def save(export: Export, folder: Path, console: Console) -> Manifest:
     """Download into a folder beside ``folder`` and rename it at the end: whatever fails leaves nothing behind, and no
-    name for a half. Raises IntegrityError for a file that isn't what the manifest says, or for another than those."""
+    name for a half. Raises IntegrityError for a file that isn't what the manifest says, or for another than those;
+    InvalidInput where the disk doesn't take it."""
     check_target(folder)
+    try:
+        return _saved(export, folder, console)
+    except OSError as error:
+        raise InvalidInput(f"{folder} can't be written: {error.strerror}") from None
+
+
+def _saved(export: Export, folder: Path, console: Console) -> Manifest:
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.unfinished-", dir=folder.absolute().parent))
     try:
         manifest = _fill(export, draft, console)
@@ -64,8 +72,12 @@ def save_personal(body: bytes, file: Path) -> None:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise InvalidInput(f"{file} can't be written: {error.strerror}") from None
-    with os.fdopen(descriptor, "wb") as target:
-        target.write(body)
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            target.write(body)
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        raise InvalidInput(f"{file} can't be written: {error.strerror}") from None
 
 
 def _fill(export: Export, draft: Path, console: Console) -> Manifest:

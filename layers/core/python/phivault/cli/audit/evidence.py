@@ -96,6 +96,8 @@ def _lines(path: Path, name: str) -> Iterator[bytes]:
 
 def _read(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():
+            raise InvalidInput(f"{path.name} is no file")  # a device or a pipe may never end
         if path.stat().st_size > _MAX_FILE:
             raise InvalidInput(f"{path.name} is larger than {_MAX_FILE >> 20} MiB")
         return path.read_bytes()
