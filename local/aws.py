@@ -95,19 +95,21 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ^C at the terminal reaches the parent, which ends us in order
     end_with_parent()
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"  # before moto is imported: no web page may read from here
+    from local.aws_presigned import Presigned
     from local.aws_server import S3, SERVICES, Gate, Listener, Moto
 
-    moto, key = Moto(REGION), "LKIA" + secrets.token_hex(8).upper()
+    moto, key, secret = Moto(REGION), "LKIA" + secrets.token_hex(8).upper(), secrets.token_urlsafe(30)
+    presigned = Presigned(key, secret, REGION)
     port, s3_port = (int(argument) for argument in (*sys.argv[1:], "0", "0")[:2])
-    s3 = Listener(Gate(moto, key, S3), s3_port)
-    everything = Listener(Gate(moto, key, SERVICES | S3, lambda: frozenset() if s3.running else S3), port)
+    s3 = Listener(Gate(moto, key, S3, presigned), s3_port)
+    everything = Listener(Gate(moto, key, SERVICES | S3, presigned, lambda: frozenset() if s3.running else S3), port)
     everything.start()
     s3.start()
     ready = {
         "endpoint_url": f"http://127.0.0.1:{everything.port}",
         "s3_endpoint_url": f"http://127.0.0.1:{s3.port}",
         "access_key_id": key,
-        "secret_access_key": secrets.token_urlsafe(30),
+        "secret_access_key": secret,
     }
     _say(json.dumps(ready))
     commands: dict[str, Callable[..., None]] = {
