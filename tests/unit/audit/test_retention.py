@@ -46,7 +46,10 @@ def test_a_period_is_never_shortened(days: int) -> None:
     desk = Desk()
     with pytest.raises(Unprocessable, match="only be extended: it is 100 days"):
         desk.retention.extend("north", days)
-    assert desk.events == []
+    (event,) = desk.events
+    assert (event.action, event.success, event.error) == (Action.AUDIT_RETENTION, False, "unprocessable")
+    assert (event.risk, event.tenant, event.version) == (RiskLevel.HIGH, "north", days)
+    assert (event.user_id, event.role) == ("AKIAOPERATOR", "operator")
 
 
 def test_a_stored_period_is_never_shortened_either() -> None:
@@ -69,6 +72,7 @@ def test_whoever_extends_less_at_the_same_moment_is_refused() -> None:
     with pytest.raises(Unprocessable):
         desk.retention.extend("north", 400)
     assert slow.days["north"] == 500
+    assert [event.error for event in desk.events] == ["", "unprocessable"]
 
 
 @pytest.mark.parametrize("days", [0, -5, 36_501])
@@ -116,6 +120,25 @@ def test_a_hold_stands_once_and_is_lifted_once() -> None:
     desk.retention.lift("north", "case-1")
     with pytest.raises(NotFound):
         desk.retention.lift("north", "case-1")
+    assert [event.error for event in desk.events] == ["", "conflict", "", "not-found"]
+    refused = [event for event in desk.events if event.error]
+    assert all((event.action, event.risk) == (Action.AUDIT_HOLD, RiskLevel.HIGH) for event in refused)
+    assert not any(event.success for event in refused)
+    assert [(event.tenant, event.resource_id) for event in refused] == [("north", "case-1")] * 2
+    assert "hold:placed" in refused[0].flags
+    assert "hold:lifted" in refused[1].flags
+
+
+@pytest.mark.parametrize("what", ["extend", "place"])
+def test_what_the_store_fails_at_is_recorded_too(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise Unavailable("down")
+
+    desk = Desk()
+    monkeypatch.setattr(desk.rules, what, fail)
+    with pytest.raises(Unavailable):
+        desk.retention.extend("north", 200) if what == "extend" else desk.retention.place("north", "case-1")
+    assert [(event.error, event.success) for event in desk.events] == [("", True), ("unavailable", False)]
 
 
 @pytest.mark.parametrize("case", ["", "case 1", "Müller v. North", "a#b", "x" * 65])

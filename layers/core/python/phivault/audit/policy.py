@@ -142,17 +142,19 @@ POLICY: Final[dict[Action, Rule]] = {
     ),
     Action.AUDIT_RETENTION: Rule(
         by="an operator: `phivault audit retention`",
-        when="before a tenant's retention period is lengthened",
-        hold="resource `Retention`, the days as version; user_id is the operator's AWS id",
+        when="before a tenant's retention period is lengthened, and where that is refused or fails",
+        hold="resource `Retention`, the days asked for as version; user_id is the operator's AWS id",
         flags=_RETENTION,
         risk=HIGH,
+        failed=HIGH,
     ),
     Action.AUDIT_HOLD: Rule(
         by="an operator: `phivault audit hold`",
-        when="before a legal hold is placed or lifted",
+        when="before a legal hold is placed or lifted, and where that is refused or fails",
         hold="resource `LegalHold`, resource_id the case, patient; flag `hold:placed` or `hold:lifted`",
         flags=_RETENTION,
         risk=HIGH,
+        failed=HIGH,
     ),
     Action.AUDIT_RECONCILE: Rule(
         by="reconciler",

@@ -8,7 +8,8 @@ an object takes the longest period of the tenants whose lines it has, and the lo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -16,7 +17,7 @@ from typing import Any, Final, Protocol
 from phivault.audit.event import Action
 from phivault.audit.recorder import Recorder
 from phivault.audit.system import system_event
-from phivault.errors import Conflict, InvalidInput, NotFound, Unprocessable
+from phivault.errors import Conflict, InvalidInput, NotFound, PhivaultError, Unprocessable
 
 MAX_DAYS: Final = 36_500
 PLACED, LIFTED, EXTENDED = "placed", "lifted", "extended"
@@ -107,46 +108,63 @@ class Retention:
     def extend(self, tenant: str, days: int) -> None:
         """Recorded, then in force for what is written from now on; what stands is lengthened by ``Applier``.
 
-        Raises Unprocessable for a period that isn't longer, InvalidInput, Unavailable.
+        Raises Unprocessable for a period that isn't longer, InvalidInput, Unavailable. What is refused or fails is
+        recorded too.
         """
         if not 1 <= days <= MAX_DAYS:
             raise InvalidInput(f"A retention period has 1 to {MAX_DAYS} days")
-        held = self.days(tenant)
+        held, refusal = self.days(tenant), None
         if days <= held:
-            raise Unprocessable(f"Retention can only be extended: it is {held} days")
-        self._record(Action.AUDIT_RETENTION, tenant, resource="Retention", version=days)
-        try:
-            self._store.extend(tenant, days, self._at())
-        except Conflict:
-            raise Unprocessable("Retention can only be extended: it has become longer meanwhile") from None
+            refusal = Unprocessable(f"Retention can only be extended: it is {held} days")
+        with self._recorded(refusal, Action.AUDIT_RETENTION, tenant, resource="Retention", version=days):
+            try:
+                self._store.extend(tenant, days, self._at())
+            except Conflict:
+                raise Unprocessable("Retention can only be extended: it has become longer meanwhile") from None
 
     def place(self, tenant: str, case: str, patient: str = "") -> None:
-        """Hold a tenant's records, or one patient's, until the hold is lifted. Raises Conflict where it stands."""
+        """Hold a tenant's records, or one patient's, until the hold is lifted. Recorded as an extension is. Raises
+        Conflict where it stands."""
         hold = self._hold(tenant, case, patient)
-        if any(_same(hold, one) for one in self._store.rules().holds):
-            raise Conflict("This hold stands already")
-        self._record_hold(hold, PLACED)
-        self._store.place(hold)
+        refusal = Conflict("This hold stands already") if self._stands(hold) else None
+        with self._recorded_hold(refusal, hold, PLACED):
+            self._store.place(hold)
 
     def lift(self, tenant: str, case: str, patient: str = "") -> None:
         """Raises NotFound where no such hold stands."""
         hold = self._hold(tenant, case, patient)
-        if not any(_same(hold, one) for one in self._store.rules().holds):
-            raise NotFound("There is no such hold")
-        self._record_hold(hold, LIFTED)
-        self._store.lift(hold, hold.since)
+        refusal = None if self._stands(hold) else NotFound("There is no such hold")
+        with self._recorded_hold(refusal, hold, LIFTED):
+            self._store.lift(hold, hold.since)
+
+    def _stands(self, hold: Hold) -> bool:
+        return any(_same(hold, one) for one in self._store.rules().holds)
 
     def _hold(self, tenant: str, case: str, patient: str) -> Hold:
         if not _TOKEN.fullmatch(case) or (patient and not _TOKEN.fullmatch(patient)):
             raise InvalidInput("A case and a patient are opaque ids: letters, digits and . _ : -")
         return Hold(_tenant(tenant), case, patient, self._at())
 
-    def _record_hold(self, hold: Hold, what: str) -> None:
-        about = {"resource": "LegalHold", "resource_id": hold.case, "patient": hold.patient}
-        self._record(Action.AUDIT_HOLD, hold.tenant, flags=(f"hold:{what}",), **about)
+    def _recorded_hold(self, refusal: PhivaultError | None, hold: Hold, what: str) -> AbstractContextManager[None]:
+        about = {"resource": "LegalHold", "resource_id": hold.case, "patient": hold.patient, "flags": (f"hold:{what}",)}
+        return self._recorded(refusal, Action.AUDIT_HOLD, hold.tenant, **about)
 
-    def _record(self, action: Action, tenant: str, **fields: Any) -> None:
-        self._recorder.append([system_event(action, tenant=tenant, user_id=self._by, role="operator", **fields)])
+    @contextmanager
+    def _recorded(self, refusal: PhivaultError | None, action: Action, tenant: str, **about: Any) -> Iterator[None]:
+        """Record what is about to be done, and again where it fails; or the refusal, which is raised."""
+
+        def record(error: PhivaultError | None) -> None:
+            event = system_event(action, tenant=tenant, error=error, user_id=self._by, role="operator", **about)
+            self._recorder.append([event])
+
+        record(refusal)
+        if refusal is not None:
+            raise refusal
+        try:
+            yield
+        except PhivaultError as error:
+            record(error)
+            raise
 
     def _at(self) -> str:
         return self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
