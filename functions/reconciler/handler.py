@@ -13,9 +13,10 @@ logs.configure("reconciler")
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  (Lambda's signature)
     outcome = bootstrap.reconcile(Window.asked(event, datetime.now(UTC)))
-    return {
+    said: dict[str, Any] = {
         "unwraps": outcome.tally.unwraps,
         "requests": outcome.tally.requests,
         "findings": [finding.id for finding in outcome.findings],
         "recorded": len(outcome.new),
     }
+    return said if outcome.begun else said | {"nothing": "The log has no checkpoint yet"}

@@ -273,7 +273,7 @@ def reconcile(window: Window) -> Outcome:
         window,
         S3Trail(settings().trail_bucket),
         CloudWatchGatewayLog(settings().gateway_log_group),
-        SealedLog(log_reader(), settings().witness_name),
+        lambda: SealedLog.newest(log_reader(), settings().witness_name),
         recorder().append,
         roles={arn: function for function, arn in settings().function_roles.items()},
     )

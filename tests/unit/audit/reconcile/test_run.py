@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from phivault.audit.canonical import EventLine, Link, encode
 from phivault.audit.event import Action, AuditEvent, RiskLevel
 from phivault.audit.reconcile.claims import Kind, Mention
 from phivault.audit.reconcile.mentions import of_line
-from phivault.audit.reconcile.run import MAX_RECORDED, SETTLED, WINDOW, Window, run
-from phivault.errors import InvalidInput, Unavailable
+from phivault.audit.reconcile.run import MAX_RECORDED, SETTLED, WINDOW, Outcome, Window, run
+from phivault.audit.reconcile.sealed import SealedLog
+from phivault.errors import InvalidInput, NotFound, Unavailable
 from tests.support.audit import an_event
 from tests.support.evidence import NOON, OPERATOR, ROLES, a_file, a_line, a_record, stamp
+from tests.support.memory_log import WITNESS, MemoryLog
 
 NOW = datetime.fromtimestamp(NOON, UTC) + timedelta(hours=1)
 
@@ -48,7 +51,7 @@ class Evidence:
 
     def run(self, window: Window | None = None, roles: dict[str, str] = ROLES) -> list[AuditEvent]:
         before = len(self.events)
-        run(window or Window.asked({}, NOW), self, self, self, self.record, roles=roles)
+        run(window or Window.asked({}, NOW), self, self, lambda: self, self.record, roles=roles)
         return self.events[before:]
 
 
@@ -116,6 +119,36 @@ def test_a_log_that_isnt_sealed_yet_accuses_nobody() -> None:
         evidence.run()
     (failed,) = evidence.events
     assert (failed.error, failed.success) == ("unavailable", False)
+
+
+def test_before_the_first_checkpoint_there_is_nothing_to_compare_and_nothing_failed() -> None:
+    evidence, empty = Evidence(), MemoryLog()
+    evidence.records, evidence.log = [a_record(userIdentity=OPERATOR)], [a_line(id="r9")]
+    newest = partial(SealedLog.newest, empty, WITNESS)
+    outcome = run(Window.asked({}, NOW), evidence, evidence, newest, evidence.record, roles=ROLES)
+    assert outcome == Outcome(begun=False)
+    assert evidence.events == []
+
+
+def test_a_checkpoint_that_is_gone_is_a_failure_on_record() -> None:
+    """Whoever deletes the newest one would have silenced the comparison; the locked ones tell."""
+    evidence, log = Evidence(), MemoryLog()
+    log.append([encode(EventLine(an_event(), Link(writer="ab" * 16, sequence=1, prev="0" * 64)))])
+    log.hourly.append(("2026-03-04T04", log.checkpoint()))
+    assert SealedLog.newest(log, WITNESS) is not None
+    log.note = None
+    newest = partial(SealedLog.newest, log, WITNESS)
+    with pytest.raises(NotFound):
+        run(Window.asked({}, NOW), evidence, evidence, newest, evidence.record, roles=ROLES)
+    assert [(event.error, event.success) for event in evidence.events] == [("not-found", False)]
+
+
+def test_a_part_of_the_log_that_is_gone_is_no_beginning() -> None:
+    log = MemoryLog()
+    log.append([encode(EventLine(an_event(), Link(writer="ab" * 16, sequence=1, prev="0" * 64)))])
+    log.files.clear()
+    with pytest.raises(NotFound):
+        SealedLog.newest(log, WITNESS)
 
 
 def test_evidence_that_cant_be_read_is_recorded_and_raised() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -76,24 +76,30 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """``findings`` are all of the window, ``new`` those that weren't on record yet."""
+    """``findings`` are all of the window, ``new`` those that weren't on record yet. Not ``begun``: the log has no
+    checkpoint yet, so nothing was compared."""
 
-    findings: Sequence[Finding]
-    new: Sequence[Finding]
-    tally: Tally
+    findings: Sequence[Finding] = ()
+    new: Sequence[Finding] = ()
+    tally: Tally = field(default_factory=Tally)
+    begun: bool = True
 
 
 def run(
     window: Window,
     trail: TrailFiles,
     gateway: GatewayLog,
-    log: Sealed,
+    newest: Callable[[], Sealed | None],
     record: Callable[[Sequence[AuditEvent]], None],
     *,
     roles: Mapping[str, str],
 ) -> Outcome:
-    """Record each new finding and, last, a summary. What fails is recorded too, and raised."""
+    """Record each new finding and, last, a summary. What fails is recorded too, and raised. ``newest`` opens the log;
+    where it answers None, before the first checkpoint, there is nothing to compare with, and nothing is recorded."""
     try:
+        log = newest()
+        if log is None:
+            return Outcome(begun=False)
         outcome = _compare(window, trail, gateway, log, roles)
     except PhivaultError as error:
         record([system_event(Action.AUDIT_RECONCILE, error=error, resource="Reconciliation")])

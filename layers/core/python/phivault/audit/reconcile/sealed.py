@@ -17,6 +17,7 @@ from phivault.audit.log.store import LogReader
 from phivault.audit.log.tiles import WIDTH, Bundle, decode_entries
 from phivault.audit.reconcile.claims import Mention
 from phivault.audit.reconcile.mentions import of_line
+from phivault.errors import NotFound
 
 TOLERANCE: Final = 900.0
 """Seconds by which a line may stand before lines that are older: writers' clocks, and the order of a sealing."""
@@ -37,6 +38,16 @@ class SealedLog:
         times = [_time(line) for line in self._last[-1:]]
         self.until = max([float(_cosigned_at(note, witness_name)), *times])
 
+    @classmethod
+    def newest(cls, log: LogReader, witness_name: str) -> SealedLog | None:
+        """None before the first checkpoint. Raises NotFound where it is gone: then locked ones remain."""
+        try:
+            return cls(log, witness_name)
+        except NotFound:
+            if _begun(log):
+                raise
+            return None
+
     def mentions(self, since: float) -> Iterator[Mention]:
         """Of every event from ``since`` (Unix seconds) on, and of some before it."""
         count = -(-self._size // WIDTH)
@@ -52,6 +63,15 @@ class SealedLog:
     def _read(self, index: int) -> list[bytes]:
         width = min(WIDTH, self._size - index * WIDTH)
         return decode_entries(self._log.tile(Bundle(index, width).path))
+
+
+def _begun(log: LogReader) -> bool:
+    """Whether the log had a checkpoint, this one or those that nobody can delete."""
+    try:
+        log.checkpoint()
+    except NotFound:
+        return next(iter(log.checkpoints()), None) is not None
+    return True
 
 
 def _cosigned_at(note: Note, name: str) -> int:
