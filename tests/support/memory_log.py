@@ -12,6 +12,7 @@ from phivault.errors import NotFound
 from tests.support.log_signer import LocalSigner
 
 ORIGIN, WITNESS = "log.example/north", "witness.example"
+AT = 1_772_600_000
 
 
 class MemoryLog:
@@ -27,16 +28,17 @@ class MemoryLog:
         self.hourly: list[tuple[str, bytes]] = []
         self.reads = 0
 
-    def append(self, lines: Sequence[bytes], *, witnessed: bool = True) -> None:
+    def append(self, lines: Sequence[bytes], *, witnessed: bool = True, at: int = AT) -> None:
         grown = grow(self.files.__getitem__, self.size, lines, old_root=self.root)
         self.files |= dict(grown.files)
         self.size, self.root = grown.size, grown.root
-        self.publish(witnessed=witnessed)
+        self.publish(witnessed=witnessed, at=at)
 
-    def publish(self, *, witnessed: bool) -> None:
+    def publish(self, *, witnessed: bool, at: int = AT) -> None:
+        """``at`` is the time of the cosignature in Unix seconds."""
         text = Checkpoint(ORIGIN, self.size, self.root).text()
         signatures = [sign(text, ORIGIN, self._log)]
-        signatures += [cosign(text, WITNESS, self._witness, 1_772_600_000)] if witnessed else []
+        signatures += [cosign(text, WITNESS, self._witness, at)] if witnessed else []
         self.note = Note(text, tuple(signatures)).encode()
 
     def checkpoint(self) -> bytes:

@@ -12,9 +12,9 @@ import pytest
 
 from phivault.audit.canonical import EventLine, Genesis, Link, encode
 from phivault.audit.log import locate as subject
-from phivault.audit.log.locate import Bundles, ends_after, locate
+from phivault.audit.log.locate import Bundles, locate
 from phivault.audit.log.tiles import encode_entries, entries_path
-from phivault.errors import IntegrityError, Unavailable
+from phivault.errors import IntegrityError
 from tests.support.audit import an_event
 
 if TYPE_CHECKING:
@@ -65,7 +65,6 @@ def test_every_line_of_a_small_log_is_found(size: int) -> None:
 
 def test_an_empty_log_holds_nothing() -> None:
     assert Log([]).find(an_entry(0)) is None
-    assert not ends_after(Bundles(Log([]), 0), START)
 
 
 def test_a_genesis_at_a_bundle_s_beginning_has_a_time_too() -> None:
@@ -142,11 +141,10 @@ def test_a_changed_line_is_not_there() -> None:
 
 
 def test_the_search_ends_where_too_much_lies_around_that_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subject, "MAX_BUNDLES", 3)
+    monkeypatch.setattr(subject, "MAX_NEAR", 3)
     entries = [an_entry(0, writer=number) for number in range(5000)]
     log = Log(entries)
-    with pytest.raises(Unavailable):
-        log.find(an_entry(0, writer=9999))
+    assert log.find(an_entry(0, writer=9999)) is None
     assert len(log.read) <= 10
 
 
@@ -156,7 +154,6 @@ def test_a_bundle_with_fewer_lines_than_it_should_have_is_refused() -> None:
         Bundles(lambda _: encode_entries([encode(entries[0])]), 3)[0]
 
 
-def test_ends_after() -> None:
+def test_the_time_of_a_leaf() -> None:
     bundles = Bundles(Log(in_order(300)), 300)
-    assert ends_after(bundles, START + timedelta(seconds=298))
-    assert not ends_after(bundles, START + timedelta(seconds=299))
+    assert bundles.time_of(299) == START + timedelta(seconds=299)

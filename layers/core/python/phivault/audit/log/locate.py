@@ -1,7 +1,8 @@
 """Where a line stands in the log, found in the log itself: no table of leaves to keep, and none to believe.
 
-Lines are sealed about in the order of their times: later than others by what a sealing takes and by writers' clocks,
-or, after an outage of the sealer, by its length. One writer's lines are always in the order of their sequences.
+Lines are sealed about in the order of their times: later than others by what a sealing takes and by writers' clocks.
+After an outage of the sealer they aren't: then ``bracket`` tells where to look. One writer's lines are always in the
+order of their sequences.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from typing import Final
 
 from phivault.audit.canonical import EventLine, Genesis, parse
 from phivault.audit.log.tiles import WIDTH, Bundle, decode_entries
-from phivault.errors import IntegrityError, Unavailable
+from phivault.errors import IntegrityError
 
 TOLERANCE: Final = timedelta(minutes=15)
-MAX_BUNDLES: Final = 400
-"""Entry bundles read beyond the binary search: 100,000 lines around the time of the one looked for."""
+MAX_NEAR: Final = 100
+"""Entry bundles read beyond the binary search: 25,000 lines around the time of the one looked for."""
 
 
 class Bundles:
@@ -25,38 +26,41 @@ class Bundles:
     against the tree: prove what is found."""
 
     def __init__(self, read: Callable[[str], bytes], size: int) -> None:
-        self._read, self._size = read, size
+        self._read, self.size = read, size
         self._held: dict[int, list[bytes]] = {}
 
     @property
     def count(self) -> int:
-        return -(-self._size // WIDTH)
+        return -(-self.size // WIDTH)
 
     def __getitem__(self, index: int) -> list[bytes]:
         if index not in self._held:
-            width = min(WIDTH, self._size - index * WIDTH)
+            width = min(WIDTH, self.size - index * WIDTH)
             lines = decode_entries(self._read(Bundle(index, width).path))
             if len(lines) != width:
                 raise IntegrityError("an entry bundle hasn't as many lines as its path says")
             self._held[index] = lines
         return self._held[index]
 
+    def time_of(self, leaf: int) -> datetime:
+        return _time(self[leaf // WIDTH][leaf % WIDTH])
+
 
 def locate(bundles: Bundles, entry: EventLine, line: bytes) -> int | None:
-    """The leaf of ``line``, whose content is ``entry``; None where it isn't within ``TOLERANCE`` of its place.
+    """The leaf of ``line``, whose content is ``entry``; None where it wasn't met within ``TOLERANCE`` of its place,
+    which doesn't say that the log hasn't got it.
 
-    Raises Unavailable where too many lines stand there, IntegrityError for a bundle that is none, and what reading
-    raises.
+    Raises IntegrityError for a bundle that is none, and what reading raises.
     """
     at = datetime.fromisoformat(entry.event.timestamp)
     start = bisect_right(range(bundles.count), at, key=lambda index: _time(bundles[index][0])) - 1
     floor, ceiling, reads = 0, bundles.count, 0
-    span = range(max(0, start - MAX_BUNDLES), min(bundles.count, start + MAX_BUNDLES + 2))
+    span = range(max(0, start - MAX_NEAR), min(bundles.count, start + MAX_NEAR + 2))
     for index in sorted(span, key=lambda index: abs(index - start)):
         if not floor <= index < ceiling:
             continue
-        if reads == MAX_BUNDLES:
-            raise Unavailable("Too many lines of the log lie around that time")
+        if reads == MAX_NEAR:
+            return None
         lines, reads = bundles[index], reads + 1
         if line in lines:
             return index * WIDTH + lines.index(line)
@@ -65,21 +69,21 @@ def locate(bundles: Bundles, entry: EventLine, line: bytes) -> int | None:
     return None
 
 
-def ends_after(bundles: Bundles, at: datetime) -> bool:
-    """Whether the last line of the log is of a time after ``at``."""
-    return bundles.count > 0 and _time(bundles[bundles.count - 1][-1]) > at
+def beside(lines: list[bytes], entry: EventLine) -> tuple[bool, bool]:
+    """Whether the line, which isn't among ``lines``, may stand before them, and whether it may stand behind them, by
+    its writer's sequences. Neither where another line has its place."""
+    orders = [order for line in lines if (order := _order(line, entry)) is not None]
+    return all(order > 0 for order in orders), all(order < 0 for order in orders)
 
 
 def _before(lines: list[bytes], entry: EventLine, at: datetime) -> bool:
-    """Whether the line, which isn't among ``lines``, can't stand before them."""
-    first = next((order for line in lines if (order := _order(line, entry)) is not None), 0)
-    return first < 0 or _time(lines[0]) < at - TOLERANCE
+    """Whether the line, which isn't among ``lines``, hardly stands before them."""
+    return not beside(lines, entry)[0] or _time(lines[0]) < at - TOLERANCE
 
 
 def _after(lines: list[bytes], entry: EventLine, at: datetime) -> bool:
-    """Whether the line, which isn't among ``lines``, can't stand after them."""
-    last = next((order for line in reversed(lines) if (order := _order(line, entry)) is not None), 0)
-    return last > 0 or _time(lines[0]) > at + TOLERANCE
+    """Whether the line, which isn't among ``lines``, hardly stands behind them."""
+    return not beside(lines, entry)[1] or _time(lines[0]) > at + TOLERANCE
 
 
 def _order(line: bytes, entry: EventLine) -> int | None:

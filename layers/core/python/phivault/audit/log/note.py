@@ -27,6 +27,7 @@ MAX_SIGNATURES: Final = 100
 _KEY_SIZE: Final = 32
 _KEY_ID_SIZE: Final = 4
 _STAMP_SIZE: Final = 8
+_COSIGNATURE_SIZE: Final = _STAMP_SIZE + 64
 _MAX_TIME: Final = 2**63 - 1
 _DASH: Final = "— "
 
@@ -157,6 +158,13 @@ def open_note(note: Note, keys: Collection[VerifierKey]) -> list[Verified]:
     if not verified:
         raise IntegrityError("a note has no signature of a known key")
     return verified
+
+
+def witnessed_at(note: Note) -> int | None:
+    """When the note says that it was cosigned (Unix seconds), the last time of several. Nothing is verified: it tells
+    where to look, not what to believe."""
+    stamps = (each.body[:_STAMP_SIZE] for each in note.signatures if len(each.body) == _COSIGNATURE_SIZE)
+    return max(map(int.from_bytes, stamps), default=None)
 
 
 def _verify(text: bytes, signature: Signature, key: VerifierKey) -> Verified:

@@ -9,15 +9,15 @@ from typing import Final
 
 from phivault.audit.canonical import EventLine, encode
 from phivault.audit.log import checkpoint as checkpoints
-from phivault.audit.log.locate import TOLERANCE, Bundles, ends_after, locate
+from phivault.audit.log.bracket import UNSEALED_RETRY_SECONDS, bracket, search, unsealed
+from phivault.audit.log.locate import Bundles, locate
 from phivault.audit.log.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from phivault.audit.log.note import parse as parse_note
 from phivault.audit.log.proof import Proof
 from phivault.audit.log.store import LogReader
 from phivault.audit.log.tiles import TileNodes
-from phivault.errors import IntegrityError, NotFound, Unavailable
+from phivault.errors import NotFound, Unavailable
 
-UNSEALED_RETRY_SECONDS: Final = 60
 _PAUSES: Final = (0.0, 0.3, 0.7)  # a new checkpoint is cosigned within moments of its publication
 _OUTAGE: Final = timedelta(hours=48)
 
@@ -51,19 +51,25 @@ def witnessed(
 def prove(log: LogReader, note: bytes, entry: EventLine) -> Proof:
     """The proof that ``entry`` is in the log of the checkpoint ``note``; its extra data is the event's line.
 
-    Raises Unavailable for an event that isn't sealed yet, IntegrityError where the log doesn't hold it although it
-    goes on after it, or where tiles don't lead to the checkpoint's root.
+    Raises Unavailable for an event that isn't sealed yet, or that may stand in more of the log than is read for one
+    proof; IntegrityError where the log doesn't hold it although it goes on after it, or where tiles don't lead to the
+    checkpoint's root.
     """
     tree, line = checkpoints.parse(parse_note(note).text), encode(entry)
-    bundles = Bundles(log.tile, tree.size)
-    index = locate(bundles, entry, line)
-    if index is None:
-        if ends_after(bundles, datetime.fromisoformat(entry.event.timestamp) + 2 * TOLERANCE):
-            raise IntegrityError("An event of the index is not in the log")
-        raise Unavailable("The event is not sealed yet", retry_after=UNSEALED_RETRY_SECONDS)
+    index = _leaf(log, note, Bundles(log.tile, tree.size), entry, line)
     hashes = inclusion_proof(TileNodes(log.tile, tree.size), index, tree.size)
     verify_inclusion(leaf_hash(line), index, tree.size, hashes, tree.root)
     return Proof(index, tuple(hashes), note, extra=line)
+
+
+def _leaf(log: LogReader, note: bytes, bundles: Bundles, entry: EventLine, line: bytes) -> int:
+    found = locate(bundles, entry, line)
+    if found is not None:
+        return found
+    at = datetime.fromisoformat(entry.event.timestamp)
+    if bundles.size == 0 or bundles.time_of(bundles.size - 1) < at:
+        raise unsealed()  # the usual case: an event of moments ago
+    return search(bundles, bracket(log, note, bundles, at), entry, line)
 
 
 def _bears(note: bytes, witness: str) -> bool:
