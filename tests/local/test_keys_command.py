@@ -45,6 +45,11 @@ def test_a_destroyed_key_opens_nothing_and_stays_on_record(stack: RunningStack, 
     (event,) = log.events(action="key.destroy", patient=subject)
     assert (event["success"], event["risk"], event["role"]) == (True, "CRITICAL", "operator")
     assert event["user_id"] == stack.facts["aws_access_key_id"]
+    again = destroy(stack, "--subject", f"Patient/{subject}", "--yes")
+    assert (again.returncode, "were destroyed before" in again.stdout, "until" in again.stdout) == (0, True, False)
+    repeated = log.events(action="key.destroy", patient=subject)
+    assert ["key:destroyed-before" in one["flags"] for one in repeated] == [False, True]
+    assert all(one["success"] for one in repeated)
     with Beside(stack, tmp_path / "functions.log") as elsewhere:  # execution environments that hold no key
         for path in (f"/fhir/Patient/{subject}", f"/fhir/Observation/{weight}"):
             refused(elsewhere.api("clinician").get(path), 410)

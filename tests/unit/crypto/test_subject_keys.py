@@ -316,11 +316,16 @@ def test_a_destroyed_key_is_gone_here_at_once_and_elsewhere_when_caches_let_go(b
 def test_every_version_is_destroyed_and_destroying_may_be_repeated(bench: Bench) -> None:
     bench.keys.for_sealing(TENANT, SUBJECT)
     bench.store.create(TENANT, SUBJECT, 2, bench.wrapper.wrap(TENANT, SUBJECT, bytes(32)))
+    assert not bench.keys.is_destroyed(TENANT, SUBJECT)
+    bench.store.destroy(TENANT, SUBJECT, 2)
+    assert not bench.keys.is_destroyed(TENANT, SUBJECT)  # an earlier version is left
     assert bench.keys.destroy(TENANT, SUBJECT) == bench.keys.destroy(TENANT, SUBJECT) == 2
+    assert bench.keys.is_destroyed(TENANT, SUBJECT)
     assert bench.store.rows[TENANT, SUBJECT] == {1: None, 2: None}
 
 
 def test_what_never_was_cannot_be_destroyed(bench: Bench) -> None:
+    assert not bench.keys.is_destroyed(TENANT, SUBJECT)
     with pytest.raises(NotFound):
         bench.keys.destroy(TENANT, SUBJECT)
     with pytest.raises(InvalidInput):

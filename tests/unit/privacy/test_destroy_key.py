@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from phivault.audit.canonical import EventLine, parse
@@ -10,13 +12,15 @@ from phivault.audit.recorder import Recorder
 from phivault.audit.retention import Hold
 from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import Gone, InvalidInput, NotFound, PhivaultError, Unavailable, Unprocessable
-from phivault.privacy.destroy_key import Account, destroy_key
+from phivault.privacy.destroy_key import BEFORE, Account, Destroyed, destroy_key
 from tests.support.audit import MemoryEvents, MemoryIndex
 from tests.support.subject_keys import MemoryStore, MemoryWrapper
 
 TENANT, PATIENT = "north", "0199b3c2-0000-7000-8000-000000000001"
 SUBJECT = f"Patient/{PATIENT}"
 ACCOUNTS = {"own": Account(TENANT, PATIENT), "staff": Account(TENANT, ""), "elsewhere": Account("south", PATIENT)}
+
+DESTROYED = Destroyed(1, before=False)
 
 
 class Bench:
@@ -26,7 +30,7 @@ class Bench:
         self.keys = SubjectKeys(self.store, MemoryWrapper())
         self.keys.for_sealing(TENANT, SUBJECT)
 
-    def destroy(self, subject: str = SUBJECT, *holds: Hold, tenant: str = TENANT) -> int:
+    def destroy(self, subject: str = SUBJECT, *holds: Hold, tenant: str = TENANT) -> Destroyed:
         return destroy_key(self.keys, self.recorder, tenant, subject, by="AKIA-1", accounts=ACCOUNTS.get, holds=holds)
 
     @property
@@ -45,7 +49,7 @@ def bench() -> Bench:
 
 
 def test_it_is_recorded_and_the_key_is_gone(bench: Bench) -> None:
-    assert bench.destroy() == 1
+    assert bench.destroy() == DESTROYED
     with pytest.raises(Gone):
         bench.keys.for_unsealing(TENANT, SUBJECT, 1)
     (event,) = bench.events
@@ -65,7 +69,41 @@ def test_a_failure_on_the_way_is_recorded_too(bench: Bench) -> None:
     bench.store.down = True
     with pytest.raises(Unavailable):
         bench.destroy()
+    assert [(event.error, event.success) for event in bench.events] == [("unavailable", False)]
+
+
+def test_a_failure_in_the_middle_is_recorded_and_what_is_left_is_destroyed_by_a_repeat(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.store.create(TENANT, SUBJECT, 2, b"wrapped")
+    with monkeypatch.context() as outage:
+        outage.setattr(bench.store, "destroy", failing_at(bench.store, 1))
+        with pytest.raises(Unavailable):
+            bench.destroy()
+    assert bench.stands
     assert [event.error for event in bench.events] == ["", "unavailable"]
+    assert bench.destroy() == Destroyed(2, before=False)
+    assert not bench.stands
+
+
+def failing_at(store: MemoryStore, version: int) -> Callable[[str, str, int], None]:
+    destroy = store.destroy
+
+    def fail(tenant: str, subject: str, at: int) -> None:
+        if at == version:
+            raise Unavailable("down")
+        destroy(tenant, subject, at)
+
+    return fail
+
+
+def test_what_was_destroyed_before_is_told_and_recorded_as_that(bench: Bench) -> None:
+    bench.destroy()
+    assert bench.destroy() == Destroyed(1, before=True)
+    first, second = bench.events
+    assert BEFORE not in first.flags
+    assert BEFORE in second.flags
+    assert (second.action, second.success, second.error) == (Action.KEY_DESTROY, True, "")
 
 
 @pytest.mark.parametrize("hold", [Hold(TENANT, "case-1"), Hold(TENANT, "case-1", PATIENT)])
@@ -78,7 +116,7 @@ def test_a_legal_hold_keeps_it(bench: Bench, hold: Hold) -> None:
 
 @pytest.mark.parametrize("hold", [Hold("south", "case-1"), Hold(TENANT, "case-1", "somebody-else")])
 def test_anothers_hold_does_not(bench: Bench, hold: Hold) -> None:
-    assert bench.destroy(SUBJECT, hold) == 1
+    assert bench.destroy(SUBJECT, hold) == DESTROYED
 
 
 @pytest.mark.parametrize("subject", ["User/staff", "User/elsewhere", "User/nobody", "Organization/x"])
@@ -93,7 +131,7 @@ def test_a_patients_own_account_goes_with_them_unless_held(bench: Bench) -> None
     bench.keys.for_sealing(TENANT, "User/own")
     with pytest.raises(Unprocessable, match="hold"):
         bench.destroy("User/own", Hold(TENANT, "case-1", PATIENT))
-    assert bench.destroy("User/own") == 1
+    assert bench.destroy("User/own") == DESTROYED
     with pytest.raises(Gone):
         bench.keys.for_unsealing(TENANT, "User/own", 1)
 

@@ -171,7 +171,7 @@ POLICY: Final[dict[Action, Rule]] = {
     Action.KEY_DESTROY: Rule(
         by="an operator: `phivault keys destroy`",
         when="before the keys go; again with an error where they didn't",
-        hold="as key.create; user_id is the operator's AWS id",
+        hold="as key.create; user_id is the operator's AWS id; flag `key:destroyed-before` where none was left",
         flags=(*_KEYS, "gdpr:art17"),
         risk=CRITICAL,
         failed=CRITICAL,

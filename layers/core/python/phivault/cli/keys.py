@@ -35,15 +35,15 @@ def destroy(
 ) -> None:
     """Destroy a subject's key for good. What it sealed can't be read again by anyone; the audit log stays valid.
 
-    Exit status 0 once it is destroyed, 1 where that is refused, 2 for input or settings that can't be used, 3 for an
-    outage: then repeat it.
+    Exit status 0 once it is destroyed, or was before, 1 where that is refused, 2 for input or settings that can't be
+    used, 3 for an outage: then repeat it.
     """
     if not yes:
         typer.confirm(f"Destroy the key of {subject} in {tenant} for good?", abort=True)
     with explained():
         by = operator.act(*NEEDED)
         holds = bootstrap.retention(by).holds(tenant)
-        version = destroy_key(
+        done = destroy_key(
             bootstrap.subject_keys(),
             bootstrap.recorder(),
             tenant,
@@ -52,5 +52,8 @@ def destroy(
             accounts=CognitoAccounts(settings().user_pool_id),
             holds=holds,
         )
+    if done.before:
+        console.print(f"Versions 1 to {done.version} were destroyed before; the time that was told then stands.")
+        return
     effective = datetime.now(UTC) + timedelta(seconds=settings().subject_key_cache_seconds)
-    console.print(f"Destroyed, versions 1 to {version}. Functions may hold it in memory until {effective:%FT%TZ}.")
+    console.print(f"Destroyed, versions 1 to {done.version}. Functions may hold it in memory until {effective:%FT%TZ}.")

@@ -136,6 +136,16 @@ class SubjectKeys:
             self._newest.drop((tenant, subject))
         return newest.version
 
+    def is_destroyed(self, tenant: str, subject: str) -> bool:
+        """Whether nothing is left of the subject's key but tombstones; False where it never had one. Unavailable;
+        InvalidInput for ids that aren't opaque."""
+        _check_ids(tenant, subject)
+        newest = self._store.newest(tenant, subject)
+        if newest is None or newest.wrapped is not None:
+            return False
+        older = (self._store.read(tenant, subject, version) for version in range(1, newest.version))
+        return all(row is None or row.wrapped is None for row in older)
+
     def _cached_newest(self, tenant: str, subject: str) -> SubjectKey | None:
         version = self._newest.get((tenant, subject))
         return None if version is None else self._keys.get((tenant, subject, version))

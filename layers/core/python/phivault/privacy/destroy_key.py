@@ -22,6 +22,8 @@ KINDS = ("Patient", "RelatedPerson", "User", "Unattributed")
 """Subjects whose key may go; a user's only where the account is a patient's own. That of staff stays until the
 retention of what they did ends, the tenant's for good."""
 
+BEFORE = "key:destroyed-before"
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -29,6 +31,14 @@ class Account:
 
     tenant: str
     patient: str
+
+
+@dataclass(frozen=True, slots=True)
+class Destroyed:
+    """The newest version, and whether all were destroyed ``before``."""
+
+    version: int
+    before: bool
 
 
 type Accounts = Callable[[str], Account | None]
@@ -44,9 +54,9 @@ def destroy_key(
     by: str,
     accounts: Accounts,
     holds: Iterable[Hold] = (),
-) -> int:
-    """Record it, then destroy every version. The newest version. ``by`` is the operator's id, ``holds`` the legal holds
-    that stand.
+) -> Destroyed:
+    """Record it, then destroy every version. ``by`` is the operator's id, ``holds`` the legal holds that stand. May be
+    repeated: what was destroyed before is recorded so, with the flag ``key:destroyed-before``.
 
     Raises Unprocessable where a hold or whose key it is forbids it, NotFound where the subject never had a key,
     InvalidInput, or Unavailable: then the key may be there still, and this may be repeated. What is refused or fails
@@ -55,15 +65,23 @@ def destroy_key(
     if not _TENANT.fullmatch(tenant) or not _SUBJECT.fullmatch(subject):
         raise InvalidInput("A tenant is named by its id, a subject like Patient/<id>")
 
-    def record(error: PhivaultError | None = None) -> None:
-        recorder.append([key_event(Action.KEY_DESTROY, tenant, subject, 0, error, user_id=by, role="operator")])
+    def record(error: PhivaultError | None = None, *flags: str) -> None:
+        about = {"user_id": by, "role": "operator", "flags": flags}
+        recorder.append([key_event(Action.KEY_DESTROY, tenant, subject, 0, error, **about)])
 
     refusal = _refusal(tenant, subject, accounts, holds)
-    record(refusal)  # before it is too late for a record, which needs no key of this subject
     if refusal is not None:
+        record(refusal)
         raise refusal
     try:
-        return keys.destroy(tenant, subject)
+        before = keys.is_destroyed(tenant, subject)
+    except PhivaultError as error:
+        record(error)
+        raise
+    # Before it is too late for a record, which needs no key of this subject.
+    record(None, *((BEFORE,) if before else ()))
+    try:
+        return Destroyed(keys.destroy(tenant, subject), before)
     except PhivaultError as error:
         record(error)
         raise
