@@ -6,10 +6,11 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Final
 
 from phivault.audit.verify.checkpoints import Trust
 from phivault.audit.verify.export import Report
-from phivault.audit.verify.finding import Step
+from phivault.audit.verify.finding import KEPT, Step
 from phivault.audit.verify.times import rfc3339
 
 _QUICK = {
@@ -21,6 +22,10 @@ _QUICK = {
     Step.TIME: "the witness was never long without a checkpoint (events' times were not compared)",
 }
 
+SHOWN: Final = 5
+"""Findings of a step in text. One altered file can break thousands of lines; the first ones say where."""
+UNPINNED: Final = " (whose key the export alone names)"
+
 
 def as_text(report: Report, trust: Trust) -> Iterator[str]:
     manifest, found = report.manifest, report.findings
@@ -30,7 +35,7 @@ def as_text(report: Report, trust: Trust) -> Iterator[str]:
     if manifest.first:
         yield f"lines before leaf {manifest.first} are not in it"
     if report.checkpoint is not None:
-        yield f"checkpoint of {manifest.size} lines{_witnessed(report)}, {report.hourly} older ones"
+        yield f"checkpoint of {manifest.size} lines{_witnessed(report)}, older kept: {report.hourly}"
     if report.deep and report.lines:
         withheld = f" ({report.withheld} withheld)" if report.withheld else ""
         yield f"{report.lines} lines{withheld} of {report.writers} writers in {report.objects} objects"
@@ -39,13 +44,15 @@ def as_text(report: Report, trust: Trust) -> Iterator[str]:
     for step in Step:
         if step in steps and (report.checkpoint is not None or step < Step.TREE):
             count = found.counts[step]
-            yield f"{step.value} {f'FAILED {count}x' if count else 'ok'}  {steps[step]}"
+            unsure = UNPINNED if step is Step.CHECKPOINT and trust.witness is None else ""
+            yield f"{step.value} {f'FAILED {count}x' if count else 'ok'}  {steps[step]}{unsure}"
     if report.checkpoint is None:
         yield "without a checkpoint, no more could be checked"
     yield ""
-    yield from map(str, found.kept)
-    if more := found.counts.total() - len(found.kept):
-        yield f"and {more} more"
+    shown = [one for step in Step for one in [kept for kept in found.kept if kept.step is step][:SHOWN]]
+    yield from map(str, shown)
+    if more := found.counts.total() - len(shown):
+        yield f"and {more} more; --json has up to {KEPT} of each step"
     yield independence(report, trust)
     yield "valid" if report.valid else f"NOT VALID: {found.counts.total()} findings"
 
