@@ -104,6 +104,19 @@ def test_an_unknown_parameter_is_not_repeated_in_the_error() -> None:
     assert "Zebra" not in refused.value.detail
 
 
+@pytest.mark.parametrize("name", ["Zebra", "site"])
+def test_a_refusal_names_all_that_is_supported(name: str) -> None:
+    with pytest.raises(UnsupportedParameter) as refused:
+        parse([(name, "1")])
+    named = refused.value.detail.partition(": use ")[2].split(", ")
+    assert {*named, "_cursor"} == set(PARAMETERS)
+
+
+def test_a_format_that_is_not_ours_is_refused_as_such() -> None:
+    with pytest.raises(UnsupportedParameter, match="_format .* json"):
+        parse([("_format", "xml")])
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -111,10 +111,11 @@ def _check_supported(name: str, value: str) -> None:
     if name in PARAMETERS and (name != "_format" or value in _FORMATS):
         return
     plain = name.partition(":")[0].partition(".")[0]
+    if name == "_format":
+        raise UnsupportedParameter("_format is not supported but as json")
     known = plain in _UNSUPPORTED or plain in PARAMETERS
-    raise UnsupportedParameter(
-        f"{plain if known else 'A parameter'} is not supported: use {', '.join(PARAMETERS[:-2])}"
-    )
+    supported = ", ".join(each for each in PARAMETERS if each != "_cursor")  # a cursor isn't for a caller to write
+    raise UnsupportedParameter(f"{plain if known else 'A parameter'} is not supported: use {supported}")
 
 
 def _patient(text: str) -> str:
