@@ -113,7 +113,7 @@ def test_a_refusal_names_all_that_is_supported(name: str) -> None:
 
 
 def test_a_format_that_is_not_ours_is_refused_as_such() -> None:
-    with pytest.raises(UnsupportedParameter, match="_format .* json"):
+    with pytest.raises(UnsupportedParameter, match=r"_format .* json"):
         parse([("_format", "xml")])
 
 
