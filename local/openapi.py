@@ -99,7 +99,7 @@ def _complete(operation: dict[str, Any], key: tuple[str, str], about: Any, publi
     operation["security"] = [] if public else [{"accessToken": ["phivault/api"]}]
     operation["parameters"] = _parameters(method, path, about, fhir and about.phi)
     if about.body is not None:
-        operation["requestBody"] = {"required": True, "content": _body(about.body)}
+        operation["requestBody"] = {"required": not about.body_optional, "content": _body(about.body)}
 
 
 def _possible(fhir: bool) -> list[str]:

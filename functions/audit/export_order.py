@@ -41,12 +41,15 @@ class ExportOrder(inputs.Body):
         permission="audit:export",
         audit=(Action.AUDIT_EXPORT, Action.AUDIT_OPEN),
         body=ExportOrder,
+        body_optional=True,
     ),
 )
 def _order() -> Response[str]:
     event = app.current_event
     job = ordered(web.principal(event), web.source(event), web.optional_body(event))
-    return web.answer(202, json.dumps({"id": job.id, "status": "queued"}), Location=f"{EXPORTS}/{job.id}")
+    return web.answer(
+        202, json.dumps({"id": job.id, "status": "queued"}), Location=f"{web.base_url(event)}{EXPORTS}/{job.id}"
+    )
 
 
 def ordered(principal: Principal, source: Source, body: bytes) -> Job:

@@ -90,6 +90,7 @@ def _refresh() -> Response[str]:
         permission="signed-in",
         audit=(Action.SIGN_OUT,),
         body=inputs.SignOut,
+        body_optional=True,
     ),
 )
 def _sign_out() -> Response[str]:

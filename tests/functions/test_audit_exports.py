@@ -43,7 +43,7 @@ def ordered(client: httpx.Client, **body: Any) -> tuple[httpx.Response, str]:
     answer = client.post(EXPORTS, json=body)
     document = ok(answer, 202)
     assert document["status"] == "queued"
-    assert answer.headers["location"] == f"/v1{EXPORTS}/{document['id']}"
+    assert answer.headers["location"] == f"{str(client.base_url).rstrip('/')}{EXPORTS}/{document['id']}"
     return answer, f"{EXPORTS}/{document['id']}"
 
 

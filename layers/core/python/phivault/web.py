@@ -118,14 +118,15 @@ def problem(error: PhivaultError, request_id: str) -> tuple[str, str]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """What the API document says of an operation. ``permission`` is who may call it; ``phi`` whether PHI passes;
-    ``audit`` the actions it records; ``body`` the model of its request, or the media type of a FHIR one; ``answer``
-    the media type of its answer, where that isn't JSON."""
+    ``audit`` the actions it records; ``body`` the model of its request, or the media type of a FHIR one, and whether
+    it may be left out (``body_optional``); ``answer`` the media type of its answer, where that isn't JSON."""
 
     summary: str
     permission: str
     audit: tuple[str, ...]
     phi: bool = False
     body: type[BaseModel] | str | None = None
+    body_optional: bool = False
     parameters: tuple[str, ...] = ()
     answer: str = ""
 
@@ -250,10 +251,15 @@ def principal(event: APIGatewayProxyEvent) -> Principal:
 
 def fhir_url(event: APIGatewayProxyEvent) -> str:
     """Where the FHIR API is reached, as the caller reached it; no slash at the end."""
+    return f"{base_url(event)}/v1/fhir"
+
+
+def base_url(event: APIGatewayProxyEvent) -> str:
+    """What stands before a path of the function table, as the caller reached it; no slash at the end."""
     context = event.raw_event["requestContext"]
     stage = str(context.get("path", event.path)).removesuffix(event.path)
     scheme = header(event, "X-Forwarded-Proto") or "https"
-    return f"{scheme}://{context.get('domainName', '')}{stage}/v1/fhir"
+    return f"{scheme}://{context.get('domainName', '')}{stage}"
 
 
 def purpose(event: APIGatewayProxyEvent, who: Principal) -> Purpose:
