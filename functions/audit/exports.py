@@ -25,6 +25,8 @@ PARAMETERS = ("cursor",)
 PAGE = 500
 """Files of one answer; its URLs are long."""
 NEWEST = 100
+SHOWN = {Step.DONE: ("first", "size", "open"), Step.FAILED: ("error", "detail")}
+"""What is shown of an end's words. Of an export under way it is ``since`` alone: the rest is the exporter's."""
 
 
 @web.operation(app, "GET", EXPORTS, about("The newest exports", Action.AUDIT_SEARCH))
@@ -52,7 +54,7 @@ def _export(id: str) -> Response[str]:
 def listing(tenant: str) -> str:
     """The newest exports as JSON. Raises UnsupportedParameter, Unavailable."""
     no_parameters()
-    return json.dumps({"exports": [_state(progress) for progress in bootstrap.exports().newest(tenant, NEWEST)]})
+    return json.dumps({"exports": [_state(tenant, each) for each in bootstrap.exports().newest(tenant, NEWEST)]})
 
 
 def shown(principal: Principal, source: Source, id: str, parameters: Mapping[str, str]) -> str:
@@ -64,7 +66,7 @@ def shown(principal: Principal, source: Source, id: str, parameters: Mapping[str
         bootstrap.decider().require(principal, "audit:search", "This role may not see exports of the audit log")
         start = _start(parameters)
         progress = _found(principal.tenant, id)
-        document = _state(progress) | dict(progress.said)
+        document = _state(principal.tenant, progress) | _said(progress)
         if Step.DONE in progress.steps:
             opened = progress.said["open"] and bootstrap.decider().permits(principal, "audit:open")
             actions = (Action.AUDIT_EXPORT, Action.AUDIT_OPEN) if opened else (Action.AUDIT_EXPORT,)
@@ -92,13 +94,25 @@ def _files(id: str, start: int, *, opened: bool) -> dict[str, Any]:
     }
 
 
-def _state(progress: Progress) -> dict[str, Any]:
-    began = min(progress.steps.values()).astimezone(UTC)
+def _state(tenant: str, progress: Progress) -> dict[str, Any]:
+    ended = next((at for step, at in progress.steps.items() if step in SHOWN), None)
     return {
         "id": progress.id,
+        "tenant": tenant,
         "status": progress.status(datetime.now(UTC)),
-        "requested": began.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "requested": _stamp(min(progress.steps.values())),
+        "finished": _stamp(ended) if ended else None,
     }
+
+
+def _said(progress: Progress) -> dict[str, Any]:
+    end = next((step for step in SHOWN if step in progress.steps), None)
+    names = SHOWN[end] if end else ("since",)
+    return {name: progress.said[name] for name in names if name in progress.said}
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _start(parameters: Mapping[str, str]) -> int:

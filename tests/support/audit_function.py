@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,19 +44,28 @@ class AuditFunction:
     caller: Principal = field(default_factory=lambda: principal(Role.AUDITOR, tenant="north"))
 
     def get(self, resource: str, query: Sequence[tuple[str, str]] = (), **path: str) -> Answer:
+        return self._ask("GET", resource, query, None, path)
+
+    def post(self, resource: str, body: str | None = None) -> Answer:
+        return self._ask("POST", resource, (), body, {})
+
+    def _ask(
+        self, method: str, resource: str, query: Sequence[tuple[str, str]], body: str | None, path: Mapping[str, str]
+    ) -> Answer:
         from functions.audit.handler import handler
 
         request_id, place = uuid7(), resource.format(**path)
         many: dict[str, list[str]] = {}
         for name, value in query:
             many.setdefault(name, []).append(value)
+        sent = {"User-Agent": "tests"} | ({} if body is None else {"Content-Type": "application/json"})
         event = {
-            "httpMethod": "GET",
+            "httpMethod": method,
             "path": place,
             "resource": resource,
-            "pathParameters": path,
-            "headers": {"User-Agent": "tests"},
-            "multiValueHeaders": {"User-Agent": ["tests"]},
+            "pathParameters": dict(path),
+            "headers": sent,
+            "multiValueHeaders": {name: [value] for name, value in sent.items()},
             "queryStringParameters": {name: values[-1] for name, values in many.items()} or None,
             "multiValueQueryStringParameters": many or None,
             "requestContext": {
@@ -65,7 +74,7 @@ class AuditFunction:
                 "domainName": "api.example",
                 "path": place,
             },
-            "body": None,
+            "body": body,
             "isBase64Encoded": False,
         }
         given = handler(event, None)

@@ -160,7 +160,7 @@ class Exporter:
         """
         try:
             # Drawn, so that of two runs that write at once one finds the other's and not its own.
-            self.jobs.write(job.tenant, job.id, Step.STARTED, {"run": secrets.token_hex(8)})
+            self.jobs.write(job.tenant, job.id, Step.STARTED, {"run": secrets.token_hex(8), "since": job.since})
         except Conflict:
             return dict(self.jobs.read(job.tenant, job.id).said)
         try:
