@@ -29,7 +29,7 @@ from tests.support.log_signer import LocalSigner
 
 ORIGIN, WITNESS = "phivault.test/log", "phivault.test/witness"
 START = 1_772_600_400  # 2026-03-04T05:00:00Z
-_MARK = "0123456789abcdef0123456789abcdef"
+_MARK = "0123456789abcdef" * 2
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def test_s3_itself_refuses_a_shorter_period(bucket: tuple[str, Any]) -> None:
     objects.retain("ev/1", datetime.now(UTC) + timedelta(days=200))
     shorter = {"Mode": objects._mode, "RetainUntilDate": datetime.now(UTC) + timedelta(days=100)}
     for bypass in (False, True):
-        with pytest.raises(ClientError, match="403|AccessDenied"):
+        with pytest.raises(ClientError, match=r"403|AccessDenied"):
             client("s3").put_object_retention(
                 Bucket=name, Key="ev/1", Retention=shorter, BypassGovernanceRetention=bypass
             )

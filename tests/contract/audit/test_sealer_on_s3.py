@@ -135,7 +135,7 @@ def test_what_others_read_of_it(recorder, new_sealer, log):
 def test_two_that_swap_at_once(log):
     assert log.head() is None
     first = log.swap(b"one", None)
-    for tag in (None, '"0123456789abcdef0123456789abcdef"'):
+    for tag in (None, '"' + "0123456789abcdef" * 2 + '"'):
         with pytest.raises(Conflict):
             log.swap(b"other", tag)
     with ThreadPoolExecutor(4) as pool:

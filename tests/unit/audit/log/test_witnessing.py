@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,22 +11,10 @@ from hypothesis import strategies as st
 from phivault.audit.log.witnessing import MAX_REQUEST, Request, encode_request, parse_request
 from phivault.errors import InvalidInput
 
-EXAMPLE = (
-    "old 20852014\n"
-    "PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=\n"
-    "jrJZDmY8Y7SyJE0MWLpLozkIVMSMZcD5kvuKxPC3swk=\n"
-    "5+pKlUdi2LeF/BcMHBn+Ku6yhPGNCswZZD1X/6QgPd8=\n"
-    "/6WVhPs2CwSsb5rYBH5cjHV/wSmA79abXAwhXw3Kj/0=\n"
-    "\n"
-    "example.com/behind-the-sofa\n"
-    "20852163\n"
-    "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
-    "\n"
-    "— example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+"
-    "xeMcTOAYQ8=\n"
-)
+VECTORS = Path(__file__).resolve().parents[3] / "vectors" / "audit" / "log"
+EXAMPLE = (VECTORS / "witness_request.txt").read_text("utf-8")
 """Of the specification."""
-HASH = "PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw="
+HASH = EXAMPLE.splitlines()[1]
 
 
 def test_the_specification_s_example():

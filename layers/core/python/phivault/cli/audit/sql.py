@@ -79,7 +79,7 @@ def _read(found: duckdb.DuckDBPyConnection, table: str, files: list[str], column
     # Types are given, never guessed: a guess would depend on the lines.
     typed = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
     found.execute(
-        f"CREATE TABLE {table} AS SELECT * FROM read_json($files, format = 'newline_delimited', compression = 'zstd', "  # noqa: S608  (names of ours alone)
+        f"CREATE TABLE {table} AS SELECT * FROM read_json($files, format = 'newline_delimited', compression = 'zstd', "  # noqa: S608  # nosec B608
         f"columns = {{{typed}}}, maximum_object_size = {_LARGEST_LINE})",
         {"files": files},
     )
