@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -136,6 +140,16 @@ def test_another_tenants_export_is_absent(
     assert found["id"] not in {one["id"] for one in ok(other.get(EXPORTS))["exports"]}
     listed = {one["id"]: one["status"] for one in ok(officer.get(EXPORTS))["exports"]}
     assert listed[found["id"]] == "done"
+
+
+def test_an_operator_gets_no_export_of_a_tenant_that_is_none(stack: RunningStack, tmp_path: Path) -> None:
+    command = [Path(sys.executable).with_name("phivault"), "audit", "export", tmp_path / "out", "--tenant", "nosuch"]
+    environment = os.environ | {"PHIVAULT_LOCAL": str(stack.folder)}
+    for _ in range(2):  # the first is on record
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "no line of this tenant" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("id", ["Zebra", "..%2F..%2Fstatus", "0" * 36, "%00"])

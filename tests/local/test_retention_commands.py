@@ -35,6 +35,7 @@ def run(aws_endpoints: LocalAws, aws: Resources, tmp_path: Path, monkeypatch: py
         "aws_access_key_id": aws_endpoints.access_key_id,
         "aws_secret_access_key": aws_endpoints.secret_access_key,
         "region": aws_endpoints.region,
+        "cognito": {"endpoint_url": aws_endpoints.endpoint_url, "user_pool_id": "not asked for here"},
     }
     (tmp_path / "demo.json").write_text(json.dumps(facts))
     for name, value in facts["settings"].items():  # type: ignore[attr-defined]  # a mapping of strings
@@ -87,6 +88,21 @@ def test_a_hold_is_placed_shown_and_lifted(run: Run, tenant: str) -> None:
     assert run("hold", "release", *arguments)[0] == 0
     assert run("hold", "release", *arguments)[0] == 1
     assert "held since" not in run("retention", "show", "--tenant", tenant)[1]
+
+
+def test_a_tenant_with_a_typing_error_is_refused_and_a_new_one_said(run: Run, tenant: str) -> None:
+    wrong = ("--tenant", f"{tenant}x")
+    hold, longer = ("hold", "place", *wrong, "--case", "2026-0117"), ("retention", "extend", *wrong, "--days", "3000")
+    as_it_is = ("retention", "extend", *wrong, "--days", "2192")
+    for arguments in (hold, hold, longer, longer, as_it_is):  # what was tried is on record, and still no tenant
+        status, output = run(*arguments)
+        assert (status, len(output.strip().splitlines())) == (1, 1)
+        assert "no line of this tenant" in output
+        assert "--new" in output
+    assert run("retention", "show", *wrong) == (0, f"{tenant}x: 2192 days\n")
+    for arguments in (hold, longer):
+        assert run(*arguments, "--new")[0] == 0
+    assert "for case 2026-0117" in run("retention", "show", *wrong)[1]
 
 
 def test_a_case_with_a_name_is_refused(run: Run, tenant: str) -> None:

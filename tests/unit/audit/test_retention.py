@@ -26,7 +26,15 @@ class Desk:
         self.rules = MemoryRules()
         self.log = MemoryEvents(*failures)
         recorder = Recorder(self.log, MemoryIndex(), deadline_seconds=1)
-        self.retention = Retention(self.rules, recorder, default_days=DEFAULT, by="AKIAOPERATOR", now=lambda: WRITTEN)
+        self.objects = MemoryObjects(dict(BUCKET), WRITTEN)
+        self.retention = Retention(
+            self.rules,
+            recorder,
+            default_days=DEFAULT,
+            by="AKIAOPERATOR",
+            knows=Applier(self.rules, self.objects, default_days=DEFAULT).knows,
+            now=lambda: WRITTEN,
+        )
 
     @property
     def events(self) -> list[AuditEvent]:
@@ -68,7 +76,8 @@ def test_whoever_extends_less_at_the_same_moment_is_refused() -> None:
 
     slow = Slow()
     slow.days["north"] = 500
-    desk.retention = Retention(slow, Recorder(desk.log, MemoryIndex(), deadline_seconds=1), default_days=1, by="x")
+    recorder = Recorder(desk.log, MemoryIndex(), deadline_seconds=1)
+    desk.retention = Retention(slow, recorder, default_days=1, by="x", knows=lambda _: True)
     with pytest.raises(Unprocessable):
         desk.retention.extend("north", 400)
     assert slow.days["north"] == 500
@@ -139,6 +148,48 @@ def test_what_the_store_fails_at_is_recorded_too(what: str, monkeypatch: pytest.
     with pytest.raises(Unavailable):
         desk.retention.extend("north", 200) if what == "extend" else desk.retention.place("north", "case-1")
     assert [(event.error, event.success) for event in desk.events] == [("", True), ("unavailable", False)]
+
+
+def test_a_tenant_that_the_log_knows_nothing_of_is_refused_on_record() -> None:
+    desk = Desk()
+    for change in (desk.retention.extend, desk.retention.place):
+        with pytest.raises(NotFound, match="no line of this tenant"):
+            change("nosuch", 200 if change == desk.retention.extend else "case-1")  # type: ignore[arg-type]  # by turns
+    with pytest.raises(NotFound):
+        desk.retention.check("nosuch")
+    assert (desk.rules.days, desk.rules.held) == ({}, {})
+    assert [(event.tenant, event.error, event.success) for event in desk.events] == [("nosuch", "not-found", False)] * 2
+    for known in ("north", "south"):
+        desk.retention.check(known)
+
+
+def test_a_tenant_about_to_be_created_is_named_as_new_once() -> None:
+    desk = Desk()
+    desk.retention.extend("soon", 200, new=True)
+    desk.retention.extend("soon", 300)
+    desk.retention.place("sooner", "case-1", new=True)
+    desk.retention.place("sooner", "case-2")
+    with pytest.raises(Unprocessable):
+        desk.retention.extend("later", 1, new=True)
+
+
+def test_what_operators_typed_makes_no_tenant() -> None:
+    desk = Desk()
+    for action in (
+        Action.AUDIT_HOLD,
+        Action.AUDIT_RETENTION,
+        Action.AUDIT_EXPORT,
+        Action.AUDIT_OPEN,
+        Action.KEY_DESTROY,
+    ):
+        typed = an_event(tenant="nosuch", role="operator", action=action)
+        desk.objects.bodies[f"ev/2026/03/04/06/aa/{action}.json"] = body(typed)
+    about = an_event(tenant="north", user_id="nosuch")
+    desk.objects.bodies["ev/2026/03/04/06/bb/1.json"] = body(about)
+    with pytest.raises(NotFound):
+        desk.retention.check("nosuch")
+    desk.objects.bodies["ev/2026/03/04/06/cc/1.json"] = body(an_event(tenant="nosuch", role="operator"))
+    desk.retention.check("nosuch")
 
 
 @pytest.mark.parametrize("case", ["", "case 1", "Müller v. North", "a#b", "x" * 65])

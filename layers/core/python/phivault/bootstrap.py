@@ -80,7 +80,10 @@ def retention(by: str) -> Retention:
     from phivault.audit.retention import Retention
 
     rules = DynamoRetention(settings().access_state_table)
-    return Retention(rules, recorder(), default_days=settings().audit_retention_days, by=by)
+    days = settings().audit_retention_days
+    return Retention(
+        rules, recorder(), default_days=days, by=by, knows=lambda tenant: retention_applier().knows(tenant)
+    )
 
 
 @cache

@@ -24,6 +24,7 @@ from phivault.audit.export.segments import (
 from phivault.audit.log import checkpoint, merkle
 from phivault.audit.log.note import open_note
 from phivault.audit.log.note import parse as parse_note
+from phivault.audit.log.tiles import decode_entries, encode_entries
 from phivault.errors import Conflict, IntegrityError, NotFound, Unavailable
 from tests.support.exported import WITNESSED, MemorySink, World
 
@@ -194,7 +195,8 @@ def test_what_cannot_be_shown_ends_without_a_manifest(
 
 def test_another_tenants_line_that_is_none_is_not_shown(world: World) -> None:
     path = "tile/entries/000.p/13"
-    world.log.files[path] = b"\0\3{}x" * 13
+    entries = decode_entries(world.log.files[path])
+    world.log.files[path] = encode_entries([*entries[:5], b"{}x", *entries[6:]])
     with pytest.raises(IntegrityError):
         world.export(tenant="north")
 

@@ -15,6 +15,7 @@ from phivault.audit.export.job import QUEUED_FOR, RUNS_FOR, Asker, Exporter, Job
 from phivault.audit.export.layout import MANIFEST
 from phivault.audit.export.segments import decompress
 from phivault.errors import Conflict, Gone, IntegrityError, InvalidInput, NotFound, Unavailable
+from tests.support.audit import an_event
 from tests.support.exported import ID, WITNESSED, MemorySink, World
 
 JOB = Job(id=ID, tenant="north", asker=Asker("user-9", "auditor", "session-9", "request-9"))
@@ -104,6 +105,17 @@ def test_it_seals_exports_records_and_is_done(bench: Bench) -> None:
     (event,) = bench.events
     assert (event.tenant, event.user_id, event.role, event.session) == ("north", "user-9", "auditor", "session-9")
     assert (event.request_id, event.resource, event.resource_id) == ("request-9", "AuditExport", ID)
+
+
+def test_a_tenant_without_a_line_has_no_export(bench: Bench) -> None:
+    """Not even where operators tried before: what they typed is on record."""
+    bench.world.record(an_event(tenant="nosuch", role="operator", action=Action.AUDIT_EXPORT))
+    said = bench.exporter.run(replace(JOB, tenant="nosuch"))
+    assert said["error"] == "not-found"
+    assert "no line of this tenant" in said["detail"]
+    assert bench.out.files == {}
+    assert list(bench.steps) == [Step.STARTED, Step.FAILED]
+    assert bench.happened == ["seal", "record audit.export not-found"]
 
 
 def test_personal_fields_are_opened_after_that_is_recorded_and_of_the_tenant_alone(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from phivault.audit.retention import RetentionStore, Rules, days_for, is_held
 from phivault.audit.store import RecordedEvent
+from phivault.audit.tenants import attests
 from phivault.errors import IntegrityError
 
 EVENTS: Final = "ev/"
@@ -77,6 +78,16 @@ class Applier:
             for batch in batched(self._standing(after), _BATCH, strict=False):
                 list(threads.map(lambda one: self._walk(rules, tenant, one, lifting), batch))
                 yield batch[-1].key, len(batch)
+
+    def knows(self, tenant: str) -> bool:
+        """Whether any object has a line that shows that there is such a tenant. Reads until it finds one: for an
+        unknown tenant, every object. Raises Unavailable."""
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for batch in batched(self._objects.after(EVENTS, ""), _BATCH, strict=False):
+                bodies = threads.map(lambda one: self._objects.read(one.key), batch)
+                if any(attests(line, tenant) for body in bodies for line in body.splitlines()):
+                    return True
+        return False
 
     def _standing(self, after: str) -> Iterator[Listed]:
         for prefix in (EVENTS, LOG):

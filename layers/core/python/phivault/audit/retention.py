@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 from phivault.audit.event import Action
 from phivault.audit.recorder import Recorder
 from phivault.audit.system import system_event
+from phivault.audit.tenants import UNKNOWN
 from phivault.errors import Conflict, InvalidInput, NotFound, PhivaultError, Unprocessable
 
 MAX_DAYS: Final = 36_500
@@ -82,7 +83,8 @@ def _now() -> datetime:
 
 
 class Retention:
-    """``default_days`` is the deployment's period. ``by`` is who changes it: the id that CloudTrail knows them by."""
+    """``default_days`` is the deployment's period. ``by`` is who changes it: the id that CloudTrail knows them by.
+    ``knows`` answers whether the log has a line of a tenant (``Applier.knows``)."""
 
     def __init__(
         self,
@@ -91,10 +93,11 @@ class Retention:
         *,
         default_days: int,
         by: str,
+        knows: Callable[[str], bool],
         now: Callable[[], datetime] = _now,
     ) -> None:
         self._store, self._recorder = store, recorder
-        self._default, self._by, self._clock = default_days, by, now
+        self._default, self._by, self._knows, self._clock = default_days, by, knows, now
 
     def days(self, tenant: str) -> int:
         return max(self._default, self._store.rules().days.get(_tenant(tenant), 0))
@@ -105,28 +108,42 @@ class Retention:
     def history(self, tenant: str) -> Sequence[Change]:
         return self._store.history(_tenant(tenant))
 
-    def extend(self, tenant: str, days: int) -> None:
-        """Recorded, then in force for what is written from now on; what stands is lengthened by ``Applier``.
+    def check(self, tenant: str) -> None:
+        """Raises NotFound for a tenant that neither the log nor any rule knows: a typing error."""
+        unknown = self._unknown(tenant)
+        if unknown is not None:
+            raise unknown
 
-        Raises Unprocessable for a period that isn't longer, InvalidInput, Unavailable. What is refused or fails is
-        recorded too.
+    def extend(self, tenant: str, days: int, *, new: bool = False) -> None:
+        """Recorded, then in force for what is written from now on; what stands is lengthened by ``Applier``. ``new``
+        says that the tenant is about to be created.
+
+        Raises Unprocessable for a period that isn't longer, NotFound for an unknown tenant, InvalidInput, Unavailable.
+        What is refused or fails is recorded too.
         """
         if not 1 <= days <= MAX_DAYS:
             raise InvalidInput(f"A retention period has 1 to {MAX_DAYS} days")
-        held, refusal = self.days(tenant), None
+        held = self.days(tenant)
+        refusal: PhivaultError | None = None
         if days <= held:
             refusal = Unprocessable(f"Retention can only be extended: it is {held} days")
+        elif not new:
+            refusal = self._unknown(tenant)
         with self._recorded(refusal, Action.AUDIT_RETENTION, tenant, resource="Retention", version=days):
             try:
                 self._store.extend(tenant, days, self._at())
             except Conflict:
                 raise Unprocessable("Retention can only be extended: it has become longer meanwhile") from None
 
-    def place(self, tenant: str, case: str, patient: str = "") -> None:
+    def place(self, tenant: str, case: str, patient: str = "", *, new: bool = False) -> None:
         """Hold a tenant's records, or one patient's, until the hold is lifted. Recorded as an extension is. Raises
-        Conflict where it stands."""
+        Conflict where it stands, NotFound for an unknown tenant."""
         hold = self._hold(tenant, case, patient)
-        refusal = Conflict("This hold stands already") if self._stands(hold) else None
+        refusal: PhivaultError | None = None
+        if self._stands(hold):
+            refusal = Conflict("This hold stands already")
+        elif not new:
+            refusal = self._unknown(tenant)
         with self._recorded_hold(refusal, hold, PLACED):
             self._store.place(hold)
 
@@ -136,6 +153,11 @@ class Retention:
         refusal = None if self._stands(hold) else NotFound("There is no such hold")
         with self._recorded_hold(refusal, hold, LIFTED):
             self._store.lift(hold, hold.since)
+
+    def _unknown(self, tenant: str) -> NotFound | None:
+        rules = self._store.rules()
+        known = _tenant(tenant) in rules.days or any(hold.tenant == tenant for hold in rules.holds)
+        return None if known or self._knows(tenant) else NotFound(f"{UNKNOWN}; of one yet to be created, say --new")
 
     def _stands(self, hold: Hold) -> bool:
         return any(_same(hold, one) for one in self._store.rules().holds)

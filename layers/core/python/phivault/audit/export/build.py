@@ -25,7 +25,8 @@ from phivault.audit.log import merkle
 from phivault.audit.log.note import Note, VerifierKey, sign
 from phivault.audit.log.store import EventObjects, LogReader, Signer
 from phivault.audit.log.tiles import WIDTH, bundles_of, decode_entries
-from phivault.errors import IntegrityError, Unavailable
+from phivault.audit.tenants import UNKNOWN, attests
+from phivault.errors import IntegrityError, NotFound, Unavailable
 
 MAX_UNSEALED: Final = layout.SEGMENT
 """Objects listed as unsealed; one is enough to make an export invalid."""
@@ -93,7 +94,8 @@ def build(
 ) -> Manifest:
     """Write the whole export. The manifest comes last: without it a folder is no export.
 
-    Raises IntegrityError where the log can't be shown, NotFound where a part of it is missing, Unavailable.
+    Raises IntegrityError where the log can't be shown, NotFound where a part of it is missing or it has no line of the
+    tenant, Unavailable.
     """
     head = head_of(log, authority)
     export = _Export(order, log, objects, _Counted(sink), authority, head)
@@ -138,12 +140,19 @@ class _Export:
     head: Head
 
     def write(self, at: datetime) -> Manifest:
+        self._check_tenant()
         start = start_of(self.order.since, self.head.size, list(self._checkpoints()))
         self._fixed(start)
         for _ in ahead(self._tile, layout.tile_paths(self.head.size)):
             pass
         segments = self._lines(start)
         return self._manifest(start, segments, at)
+
+    def _check_tenant(self) -> None:
+        """Before anything is written, and by all of the log: a tenant may have no line from ``since`` on."""
+        tenant = self.order.tenant
+        if tenant and not any(attests(line, tenant) for line in lines_of(self.log, 0, self.head.size)):
+            raise NotFound(UNKNOWN)
 
     def _fixed(self, start: Start) -> None:
         self.sink.put(layout.CHECKPOINT, self.head.note)

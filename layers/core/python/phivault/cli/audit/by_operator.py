@@ -14,20 +14,22 @@ from phivault.audit.export.job import check_tenant
 from phivault.audit.export.manifest import parse
 from phivault.cli.audit.download import Fetch
 from phivault.cli.operator import act
-from phivault.errors import Unavailable
+from phivault.errors import NotFound, Unavailable
 from phivault.settings import settings
 
 EXPORTER_SECONDS: Final = 900
 
 
 def order(tenant: str, since: int, *, open: bool) -> S3Export:
-    """Once it is done. Raises InvalidInput for what is no tenant's id, Unavailable with the code of what failed."""
+    """Once it is done. Raises InvalidInput for what is no tenant's id, NotFound for a tenant (or a part of the log)
+    that isn't there, Unavailable with the code of what failed."""
     check_tenant(tenant)
     act("exporter_function")
     asked: dict[str, Any] = {"tenant": tenant, "since": since, "open": open}
     said = invoke(settings().exporter_function, asked, wait_seconds=EXPORTER_SECONDS)
     if "error" in said or "id" not in said:
-        raise Unavailable(f"The export failed: {said.get('detail') or said.get('error', 'unknown')}")
+        kind = NotFound if said.get("error") == NotFound.code else Unavailable
+        raise kind(f"The export failed: {said.get('detail') or said.get('error', 'unknown')}")
     return S3Export(S3Exports(said["bucket"]).folder(said["id"]))
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from phivault import bootstrap
 from phivault.cli import operator
-from phivault.cli.audit.retention import NEEDED, State, Tenant
+from phivault.cli.audit.retention import NEEDED, New, State, Tenant
 from phivault.cli.audit.walking import explained, resumes, walk
 
 app = typer.Typer(no_args_is_help=True, help="Legal holds: kept past any period until they are lifted.")
@@ -21,14 +21,14 @@ _STATE = Path(".phivault-hold.json")
 
 
 @app.command()
-def place(tenant: Tenant, case: Case, patient: Patient = "", state: State = _STATE) -> None:
+def place(tenant: Tenant, case: Case, patient: Patient = "", new: New = False, state: State = _STATE) -> None:
     """Place a hold. Recorded first, then put on every record that stands; ended in the middle, the same command goes
-    on. Exit status 1 where it stands already."""
+    on. Exit status 1 where it stands already or the log knows no such tenant."""
     with explained():
         rules = bootstrap.retention(operator.act(*NEEDED))
         what = f"hold place {tenant} {case} {patient}"
         if not resumes(state, what):
-            rules.place(tenant, case, patient)
+            rules.place(tenant, case, patient, new=new)
         walk(tenant, state, what)
 
 

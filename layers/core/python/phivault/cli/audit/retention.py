@@ -16,6 +16,7 @@ app = typer.Typer(no_args_is_help=True, help="How long a tenant's records stay l
 console = Console(highlight=False, soft_wrap=True)
 NEEDED = ("audit_bucket", "audit_index_table", "access_state_table")
 Tenant = Annotated[str, typer.Option(help="The tenant's id.")]
+New = Annotated[bool, typer.Option("--new", help="It is about to be created: the log has no line of it yet.")]
 State = Annotated[Path, typer.Option(help="Where an ended walk is taken up again.")]
 
 
@@ -36,18 +37,22 @@ def show(tenant: Tenant) -> None:
 def extend(
     tenant: Tenant,
     days: Annotated[int, typer.Option(help="The new period, longer than the present one.")],
+    new: New = False,
     state: State = Path(".phivault-retention.json"),
 ) -> None:
     """Lengthen a tenant's period, for every record that stands and all to come. Recorded first; ended in the middle,
     the same command goes on.
 
-    Exit status 1 where it would be shortened, 2 for bad input, 3 when AWS can't be reached.
+    Exit status 1 where it would be shortened or the log knows no such tenant, 2 for bad input, 3 when AWS can't be
+    reached.
     """
     with explained():
         rules = bootstrap.retention(operator.act(*NEEDED))
         what = f"retention extend {tenant} {days}"
         held = rules.days(tenant)
         if days < held or (days > held and not resumes(state, what)):
-            rules.extend(tenant, days)
+            rules.extend(tenant, days, new=new)
+        elif not new:
+            rules.check(tenant)
         console.print(f"{tenant}: {days} days for all that is recorded from now on")
         walk(tenant, state, what)
