@@ -87,14 +87,14 @@ def in_the_outage(entry: EventLine) -> bool:
 
 
 def test_every_line_of_a_backlog_is_proven(sealed: Sealed) -> None:
-    sampled = random.Random(4).sample(range(len(sealed.entries)), 60)
-    sampled += [leaf for leaf, entry in enumerate(sealed.entries) if in_the_outage(entry)][::50]
+    sampled = random.Random(4).sample(range(len(sealed.entries)), 30)
+    sampled += [leaf for leaf, entry in enumerate(sealed.entries) if in_the_outage(entry)][::80]
     missed = 0
     for leaf in sampled:
         entry, bundles = sealed.entries[leaf], Bundles(sealed.log.tile, len(sealed.entries))
         missed += locate(bundles, entry, encode(entry)) is None
         assert sealed.prove(entry) == leaf
-    assert missed > 30  # by time alone they aren't found: it is the backlog that is tested
+    assert missed > 20  # by time alone they aren't found: it is the backlog that is tested
 
 
 def test_few_bundles_are_read_of_a_backlog(sealed: Sealed) -> None:
@@ -130,7 +130,7 @@ def _at(entry: EventLine) -> float:
 def test_a_backlog_that_is_being_sealed_is_no_alarm(until: float) -> None:
     sealed = Sealed(most=700, until=until)
     assert len(sealed.left) > 200
-    for entry in sealed.left[::50]:
+    for entry in sealed.left[::120]:
         with pytest.raises(Unavailable, match="not sealed yet"):
             sealed.prove(entry)
 
