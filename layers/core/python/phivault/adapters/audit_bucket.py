@@ -19,8 +19,7 @@ def bucket_policy(bucket: str, partition: str = "aws") -> dict[str, Any]:
         "Statement": [
             _deny("NoDeletes", objects, "s3:DeleteObject", "s3:DeleteObjectVersion"),
             _deny("NoBypass", objects, "s3:BypassGovernanceRetention"),
-            _deny("NoOverwrites", objects, "s3:PutObject")
-            | {"Condition": {"Null": {"s3:if-none-match": "true"}}},
+            _deny("NoOverwrites", objects, "s3:PutObject") | {"Condition": {"Null": {"s3:if-none-match": "true"}}},
             *_transport(bucket_arn),
         ],
     }

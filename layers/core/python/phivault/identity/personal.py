@@ -44,9 +44,7 @@ def unseal_email(keys: SubjectKeys, tenant: str, personal: Personal) -> str | No
     return unseal(keys, tenant, personal, {EMAIL}).get(EMAIL)
 
 
-def unseal(
-    keys: SubjectKeys, tenant: str, personal: Personal, names: Collection[str] | None = None
-) -> dict[str, str]:
+def unseal(keys: SubjectKeys, tenant: str, personal: Personal, names: Collection[str] | None = None) -> dict[str, str]:
     """user_email, ip_address and user_agent as far as they were known, or those of ``names``. Raises IntegrityError,
     Gone or Unavailable."""
     version = envelope.read_header(personal.sealed).key_version
