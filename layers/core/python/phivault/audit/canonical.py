@@ -12,8 +12,9 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
+from phivault.audit import strict_json
 from phivault.audit.event import Action, AuditEvent, RiskLevel
 from phivault.errors import IntegrityError
 
@@ -222,23 +223,4 @@ def _encode(members: dict[str, Any], schema: dict[str, _Field]) -> bytes:
 def _members(line: bytes) -> dict[str, Any]:
     if len(line) > MAX_LINE:
         raise IntegrityError("An audit line is longer than 4 KiB")
-    try:
-        members = json.loads(
-            line.decode("ascii"), object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse
-        )
-    except (ValueError, RecursionError):
-        raise IntegrityError("An audit line is not JSON") from None
-    if not isinstance(members, dict):
-        raise IntegrityError("An audit line is not an object")
-    return members
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("duplicate key")
-    return members
-
-
-def _refuse(_: str) -> NoReturn:
-    raise ValueError("not an integer")
+    return strict_json.parse(line, "An audit line")

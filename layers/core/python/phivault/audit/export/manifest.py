@@ -10,8 +10,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
+from phivault.audit import strict_json
 from phivault.audit.export import layout
 from phivault.errors import IntegrityError
 
@@ -165,23 +166,4 @@ def _whole(value: object, most: int = _MAX_INT) -> bool:
 def _members(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_MANIFEST:
         raise IntegrityError("The manifest is larger than 64 MiB")
-    try:
-        members = json.loads(
-            data.decode("ascii"), object_pairs_hook=_unique, parse_float=_refuse, parse_constant=_refuse
-        )
-    except (ValueError, RecursionError):
-        raise IntegrityError("The manifest is not JSON") from None
-    if not isinstance(members, dict):
-        raise IntegrityError("The manifest is not an object")
-    return members
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("duplicate key")
-    return members
-
-
-def _refuse(_: str) -> NoReturn:
-    raise ValueError("not an integer")
+    return strict_json.parse(data, "The manifest")
