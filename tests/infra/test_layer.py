@@ -30,6 +30,8 @@ DUMMIES = {
     "audit_lock_mode": "COMPLIANCE",
     "audit_retention_days": "2192",
     "audit_deadline_seconds": "3",
+    "export_retention_days": "365",
+    "function_roles": "{}",
     "subject_key_cache_seconds": "300",
     "tenant_context_keys": '{"k1": "AAAA"}',
     "postgres_dsn": "host=database.invalid dbname=phivault user=app",
