@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from aws_cdk import aws_cloudtrail as cloudtrail
@@ -12,7 +13,7 @@ from infra import buckets
 from infra.acknowledge import acknowledge
 from infra.auditor import Auditor
 from infra.place import Place
-from infra.settings import Deployment
+from infra.settings import ALIAS, Deployment
 from phivault.adapters.audit_bucket import bucket_policy
 from phivault.adapters.s3_exports import PERSONAL
 
@@ -25,6 +26,8 @@ _OPENED: Final = {
     "noncurrentVersionExpiration": {"noncurrentDays": 1},
 }
 """Personal fields that somebody had opened: gone soon after they were fetched, or an erasure wouldn't reach them."""
+_ASKED: Final = ("sealer", "exporter")
+"""Functions that sign with the log's key, for whoever may invoke them."""
 _NOT_REPLICATED = ("HIPAA.Security-S3BucketReplicationEnabled", "NIST.800.53.R5-S3BucketReplicationEnabled")
 _NOT_KMS = ("HIPAA.Security-S3DefaultEncryptionKMS", "NIST.800.53.R5-S3DefaultEncryptionKMS")
 
@@ -70,6 +73,7 @@ class Evidence(Place):
             is_multi_region_trail=True,
             include_global_service_events=True,
             enable_log_file_validation=True,
+            advanced_event_selectors=list(self._recorded()),
         )
         trail.add_dependency(delivery)
         acknowledge(
@@ -85,11 +89,28 @@ class Evidence(Place):
             "NIST.800.53.R5-CloudTrailEncryptionEnabled",
         )
 
+    def _recorded(self) -> Iterator[dict[str, Any]]:
+        """Management events, every use of a key among them; and who asked for exports, or fetched one, which are data
+        events: a trail has none by itself."""
+        yield _selector("Management", "Management")
+        names = [self.settings.function_arn(name).removesuffix(f":{ALIAS}") for name in _ASKED]
+        yield _selector("Invocations", "Data", **{"resources.type": ["AWS::Lambda::Function"], "resources.ARN": names})
+        objects = [f"{self.exports.attr_arn}/"]
+        yield _selector("Exports", "Data", **{"resources.type": ["AWS::S3::Object"], "resources.ARN": objects})
+
     def _acknowledge(self) -> None:
         acknowledge(self.exports, "An export can be made again from the audit bucket", *_NOT_REPLICATED)
         acknowledge(self.trail, "A copy of what CloudTrail keeps 90 days itself", *_NOT_REPLICATED)
         for one in (self.exports, self.trail):
             acknowledge(one, "A KMS key could be destroyed under the lock; personal fields are sealed by us", *_NOT_KMS)
+
+
+def _selector(name: str, category: str, **fields: list[str]) -> dict[str, Any]:
+    """ARNs by how they begin: a function's may go on with an alias, a bucket's with a key."""
+    selectors: list[dict[str, Any]] = [{"field": "eventCategory", "equalTo": [category]}]
+    for field, values in fields.items():
+        selectors.append({"field": field, "startsWith" if field == "resources.ARN" else "equalTo": values})
+    return {"name": name, "fieldSelectors": selectors}
 
 
 def _delivery(bucket: s3.CfnBucket, partition: str, trail: str) -> list[dict[str, Any]]:

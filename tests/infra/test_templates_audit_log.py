@@ -98,7 +98,10 @@ def test_aws_records_every_use_of_keys(stacks: Assembly):
     assert trail["IsLogging"] is True
     assert trail["IsMultiRegionTrail"] is True
     assert trail["EnableLogFileValidation"] is True
-    assert "EventSelectors" not in trail, "the default has all management events, KMS included"
+    recorded = {one["Name"]: one["FieldSelectors"] for one in trail["AdvancedEventSelectors"]}
+    assert recorded["Management"] == [{"Field": "eventCategory", "Equals": ["Management"]}], "all, KMS included"
+    assert "exporter" in text(recorded["Invocations"])
+    assert "Exports" in text(recorded["Exports"])
 
 
 def test_the_auditor_reads_and_nothing_else(stacks: Assembly):
