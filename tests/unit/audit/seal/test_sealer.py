@@ -129,7 +129,21 @@ def test_writers_are_forgotten_at_last(log):
         log.sealer().seal()
         log.tick(days=1)
     ((name, body),) = log.buckets.staging.items()
-    assert len(Staged.decode(body, name, log.log_key).progress.writers) == 3
+    assert len(Staged.decode(body, name, log.log_key).progress.writers) == 4
+
+
+def test_who_was_at_rest_before_a_long_outage_is_not_sealed_again(log, monkeypatch):
+    monkeypatch.setattr(take, "MAX_LINES", 10)
+    idle, busy = Chain(log, "00" * 16), Chain(log, "ff" * 16)
+    idle.put(3)
+    busy.put()
+    log.sealer().seal()
+    for _ in range(6):
+        busy.put(9)
+    log.tick(days=4)
+    log.sealer().seal()
+    assert len(log.leaves()) == len(set(log.leaves())) == 60
+    assert sorted(log.leaves()) == sorted(log.recorded())
 
 
 def test_a_gap_waits_for_the_missing_object(log, caplog):

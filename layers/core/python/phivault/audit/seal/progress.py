@@ -35,10 +35,10 @@ class Progress:
     def of(self, writer: str) -> Position:
         return self.writers.get(writer, Position())
 
-    def remembering(self, now: datetime) -> dict[str, Position]:
-        """The writers that may still write."""
-        forgotten = int((now - REMEMBERED).timestamp())
-        return {writer: position for writer, position in self.writers.items() if position.at > forgotten}
+    def remembering(self) -> dict[str, Position]:
+        """The writers of whom an object of ``since`` or later may be found: by that hour, not by the clock, since
+        after an outage of days objects that are leaves already stand among those that a pass left for the next."""
+        return {writer: position for writer, position in self.writers.items() if _remembered(position) >= self.since}
 
     def members(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -48,6 +48,11 @@ class Progress:
     def of_members(cls, members: Mapping[str, Any]) -> Progress:
         """Raises KeyError, TypeError or ValueError for anything that ``members`` doesn't make."""
         return cls(str(members["since"]), {name: Position(*place) for name, place in members["writers"].items()})
+
+
+def _remembered(position: Position) -> str:
+    # Hours compare as text, and one that no calendar has is somebody's to put into a key.
+    return hour_of(datetime.fromtimestamp(position.at, UTC) + REMEMBERED)
 
 
 def hour_of(at: datetime) -> str:

@@ -132,5 +132,5 @@ class _Taking:
     def done(self, names: Sequence[Named]) -> Taken:
         left = [name.hour for name in names if name.key not in self._done]
         progress = Progress(max(self._since, min([oldest_open(self._now), *left])), self._writers)
-        self._taken.progress = replace(progress, writers=progress.remembering(self._now))
+        self._taken.progress = replace(progress, writers=progress.remembering())
         return self._taken
