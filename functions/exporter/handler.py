@@ -1,6 +1,6 @@
 """The exporter: invoked by the API with the job that it recorded, or by an operator with ``{"tenant", "since",
 "open"}``, each optional. Answers ``{"id", "bucket"}`` with what became of it: a failed job answers ``error`` and is
-never tried again, since a new one has a new id."""
+never tried again, since a new one has a new id. A job that isn't what was requested under its id is refused."""
 
 from __future__ import annotations
 

@@ -40,6 +40,9 @@ def test_steps_are_read_as_they_were_written(exports: S3Exports, id: str) -> Non
     assert progress.status(datetime.now(UTC)) == "running"
     exports.write("north", id, Step.DONE, {"size": 9})
     assert exports.read("north", id).said == {"size": 9}
+    assert exports.said("north", id, Step.REQUESTED) == {"since": 5}
+    with pytest.raises(NotFound):
+        exports.said("north", id, Step.FAILED)
 
 
 def test_a_step_is_written_once(exports: S3Exports, id: str) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from phivault.audit.event import Action, AuditEvent
-from phivault.audit.export.job import QUEUED_FOR, RUNS_FOR, Asker, Exporter, Job, Progress, Step
+from phivault.audit.export.job import QUEUED_FOR, RUNS_FOR, Asker, Exporter, Job, Progress, Step, requested
 from phivault.audit.export.layout import MANIFEST
 from phivault.audit.export.segments import decompress
-from phivault.errors import Conflict, Gone, IntegrityError, InvalidInput, NotFound, Unavailable
+from phivault.errors import AccessDenied, Conflict, Gone, IntegrityError, InvalidInput, NotFound, Unavailable
 from tests.support.audit import an_event
 from tests.support.exported import ID, WITNESSED, MemorySink, World
 
@@ -36,6 +36,12 @@ class MemoryJobs:
             raise NotFound
         steps = self.steps[tenant, id]
         return Progress(id, dict.fromkeys(steps, WITNESSED), list(steps.values())[-1])
+
+    def said(self, tenant: str, id: str, step: Step) -> Mapping[str, Any]:
+        try:
+            return self.steps[tenant, id][step]
+        except KeyError:
+            raise NotFound from None
 
     def newest(self, tenant: str, limit: int) -> Sequence[Progress]:
         return [self.read(*place) for place in self.steps if place[0] == tenant][:limit]
@@ -69,6 +75,12 @@ class Bench:
             now=lambda: WITNESSED,
         )
 
+    def run(self, job: Job, **changes: Any) -> dict[str, Any]:
+        """Requested, as the API does it, and run, the exporter being changed."""
+        if (job.tenant, job.id) not in self.jobs.steps:
+            self.jobs.write(job.tenant, job.id, Step.REQUESTED, requested(job))
+        return replace(self.exporter, **changes).run(job)
+
     def seal(self) -> None:
         self.happened.append("seal")
         self.world.seal()
@@ -97,10 +109,10 @@ def personal(bench: Bench) -> list[dict[str, Any]]:
 
 
 def test_it_seals_exports_records_and_is_done(bench: Bench) -> None:
-    said = bench.exporter.run(JOB)
+    said = bench.run(JOB)
     assert said == {"first": 0, "size": 4, "files": len(bench.out.files), "open": False}
     assert bench.happened == ["seal", "record audit.export"]
-    assert list(bench.steps) == [Step.STARTED, Step.DONE]
+    assert list(bench.steps) == [Step.REQUESTED, Step.STARTED, Step.DONE]
     assert bench.out.personal is None
     (event,) = bench.events
     assert (event.tenant, event.user_id, event.role, event.session) == ("north", "user-9", "auditor", "session-9")
@@ -110,16 +122,16 @@ def test_it_seals_exports_records_and_is_done(bench: Bench) -> None:
 def test_a_tenant_without_a_line_has_no_export(bench: Bench) -> None:
     """Not even where operators tried before: what they typed is on record."""
     bench.world.record(an_event(tenant="nosuch", role="operator", action=Action.AUDIT_EXPORT))
-    said = bench.exporter.run(replace(JOB, tenant="nosuch"))
+    said = bench.run(replace(JOB, tenant="nosuch"))
     assert said["error"] == "not-found"
     assert "no line of this tenant" in said["detail"]
     assert bench.out.files == {}
-    assert list(bench.steps) == [Step.STARTED, Step.FAILED]
+    assert list(bench.steps) == [Step.REQUESTED, Step.STARTED, Step.FAILED]
     assert bench.happened == ["seal", "record audit.export not-found"]
 
 
 def test_personal_fields_are_opened_after_that_is_recorded_and_of_the_tenant_alone(bench: Bench) -> None:
-    bench.exporter.run(replace(JOB, open=True))
+    bench.run(replace(JOB, open=True))
     assert bench.happened == ["seal", "record audit.open", "open north", "record audit.export"]
     (line,) = personal(bench)
     assert line.pop("id")
@@ -127,7 +139,7 @@ def test_personal_fields_are_opened_after_that_is_recorded_and_of_the_tenant_alo
 
 
 def test_of_the_whole_log_each_tenants_opening_is_recorded_for_it(bench: Bench) -> None:
-    bench.exporter.run(replace(JOB, tenant="", open=True))
+    bench.run(replace(JOB, tenant="", open=True))
     assert [(event.action, event.tenant) for event in bench.events] == [
         (Action.AUDIT_OPEN, "north"),
         (Action.AUDIT_OPEN, "south"),
@@ -140,7 +152,7 @@ def test_what_no_longer_opens_is_said(bench: Bench, error: Exception, shown: str
     def refuse(event: AuditEvent) -> dict[str, str]:
         raise error
 
-    replace(bench.exporter, opener=refuse).run(replace(JOB, open=True))
+    bench.run(replace(JOB, open=True), opener=refuse)
     (line,) = personal(bench)
     assert line.keys() == {"id", shown}
     assert line[shown] is True
@@ -152,7 +164,7 @@ def test_nothing_is_opened_that_cannot_be_recorded(bench: Bench) -> None:
             bench.happened.append("refused")
             raise Unavailable
 
-    said = replace(bench.exporter, record=refuse).run(replace(JOB, open=True))
+    said = bench.run(replace(JOB, open=True), record=refuse)
     assert said["error"] == "unavailable"
     assert bench.happened == ["seal", "refused"]
     assert bench.out.personal is None
@@ -176,18 +188,41 @@ def raising(error: Exception) -> Callable[..., Any]:
     ],
 )
 def test_a_failure_is_written_recorded_and_leaves_no_manifest(bench: Bench, changes: dict[str, Any], code: str) -> None:
-    said = replace(bench.exporter, **changes).run(JOB)
+    said = bench.run(JOB, **changes)
     assert said["error"] == code
     assert "secret" not in str(said)
-    assert list(bench.steps) == [Step.STARTED, Step.FAILED]
+    assert list(bench.steps) == [Step.REQUESTED, Step.STARTED, Step.FAILED]
     assert MANIFEST not in bench.out.files
     assert bench.happened[-1] == f"record audit.export {code}"
 
 
 def test_a_repeated_call_makes_nothing(bench: Bench) -> None:
-    said = bench.exporter.run(JOB)
-    assert bench.exporter.run(JOB) == said
+    said = bench.run(JOB)
+    assert bench.run(JOB) == said
     assert bench.happened == ["seal", "record audit.export"]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        replace(JOB, tenant="south"),
+        replace(JOB, tenant=""),
+        replace(JOB, id=ID.replace("5", "6")),
+        replace(JOB, open=True),
+        replace(JOB, since=1),
+        *(replace(JOB, asker=replace(JOB.asker, **{name: "else"})) for name in asdict(JOB.asker)),
+    ],
+)
+def test_a_job_that_nobody_requested_makes_nothing(bench: Bench, forged: Job) -> None:
+    bench.jobs.write(JOB.tenant, JOB.id, Step.REQUESTED, requested(JOB))
+    with pytest.raises(AccessDenied):
+        bench.exporter.run(forged)
+    assert (bench.happened, bench.out.files, list(bench.steps)) == ([], {}, [Step.REQUESTED])
+    assert bench.exporter.run(JOB)["size"] == 4, "whose export goes on"
+
+
+def test_what_is_requested_says_nothing_of_sealed_fields_but_their_hash() -> None:
+    assert "c2VhbGVk" not in json.dumps(requested(replace(JOB, asker=replace(JOB.asker, personal="c2VhbGVk"))))
 
 
 def test_an_operators_job_is_recorded_before_it_is_requested(bench: Bench) -> None:
@@ -199,6 +234,7 @@ def test_an_operators_job_is_recorded_before_it_is_requested(bench: Bench) -> No
     with pytest.raises(Unavailable):
         failing.order(Job(id=ID.replace("5", "6"), open=True))
     assert len(bench.jobs.steps) == 1
+    assert bench.exporter.run(Job(id=ID, open=True))["size"] == 4
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,10 @@ class S3Exports:
         said = json.loads(_get(self._bucket, f"{_status(tenant)}{id}/{last}.json"))
         return Progress(id, steps, said)
 
+    def said(self, tenant: str, id: str, step: Step) -> Mapping[str, Any]:
+        said: dict[str, Any] = json.loads(_get(self._bucket, f"{_status(tenant)}{id}/{step}.json"))
+        return said
+
     def newest(self, tenant: str, limit: int) -> Sequence[Progress]:
         found = [Progress(id, steps) for id, steps in self._steps(_status(tenant)).items()]
         return sorted(found, key=lambda progress: min(progress.steps.values()), reverse=True)[:limit]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import secrets
@@ -18,7 +19,7 @@ from phivault.audit.export.manifest import Manifest
 from phivault.audit.export.personal import Opener, opened
 from phivault.audit.log.store import EventObjects, LogReader
 from phivault.audit.system import NO_TENANT, system_event
-from phivault.errors import Conflict, InvalidInput, NotFound, PhivaultError
+from phivault.errors import AccessDenied, Conflict, InvalidInput, NotFound, PhivaultError
 
 OPERATOR: Final = "operator"
 """The role of who invoked the exporter itself; CloudTrail tells which of them, by the request's id."""
@@ -122,6 +123,9 @@ class Jobs(Protocol):
     def read(self, tenant: str, id: str) -> Progress:
         """With what the last step says. Raises NotFound, for another tenant's too."""
 
+    def said(self, tenant: str, id: str, step: Step) -> Mapping[str, Any]:
+        """What that step says. Raises NotFound where it wasn't written."""
+
     def newest(self, tenant: str, limit: int) -> Sequence[Progress]:
         """The tenant's exports, newest first, without what the steps say."""
 
@@ -156,8 +160,10 @@ class Exporter:
     def run(self, job: Job) -> dict[str, Any]:
         """Make the export; what its last step says. An export is begun once: a repeated call changes nothing.
 
-        Raises Unavailable where not even a failure could be written down.
+        Raises AccessDenied for a job that wasn't requested as it stands, Unavailable where not even a failure could
+        be written down.
         """
+        self._require_requested(job)
         try:
             # Drawn, so that of two runs that write at once one finds the other's and not its own.
             self.jobs.write(job.tenant, job.id, Step.STARTED, {"run": secrets.token_hex(8), "since": job.since})
@@ -169,6 +175,15 @@ class Exporter:
             return self._fail(job, error)
         self.jobs.write(job.tenant, job.id, Step.DONE, said)
         return said
+
+    def _require_requested(self, job: Job) -> None:
+        """Whoever may invoke the exporter can make up a job; only who is let order one writes what it asks for."""
+        try:
+            asked = self.jobs.said(job.tenant, job.id, Step.REQUESTED)
+        except NotFound:
+            raise AccessDenied("Nobody requested this export") from None
+        if asked != requested(job):
+            raise AccessDenied("The job isn't the one that was requested")
 
     def _make(self, job: Job) -> dict[str, Any]:
         folder, asked_at = self.folder(job.id), self.now()
@@ -197,8 +212,10 @@ class Exporter:
 
 
 def requested(job: Job) -> dict[str, Any]:
-    """What the first step says."""
-    return {"since": job.since, "open": job.open, "user_id": job.asker.user_id, "role": job.asker.role}
+    """What the first step says: all that a job asks, and who asked. Of the sealed personal fields it has the SHA-256
+    alone: it is kept for longer than an erasure may wait."""
+    asker = asdict(job.asker) | {"personal": hashlib.sha256(job.asker.personal.encode()).hexdigest()}
+    return {"tenant": job.tenant, "since": job.since, "open": job.open, **asker}
 
 
 def is_id(text: str) -> bool:
