@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from phivault.audit.canonical import NO_HASH, Genesis, encode
-from phivault.audit.export.segments import ObjectEntry
-from tests.support.exports import START, Trail, canonical, export
+from phivault.audit.export.segments import MAX_LINES, ObjectEntry, pack, unpack
+from tests.support.exports import START, Trail, canonical, export, resigned
+
+SEGMENT = "segments/000000000000.ndjson.zst"
 
 
 def sealed(log: Trail) -> dict[str, bytes]:
@@ -134,6 +136,9 @@ TRICKS: dict[str, Callable[[bytes], bytes]] = {
     "other version": lambda line: line.replace(b'"v":1', b'"v":2'),
     "unknown action": lambda line: line.replace(b'"action":"fhir.', b'"action":"fhir.x'),
     "free text": lambda line: line.replace(b'"error":""', b'"error":"Ada Lovelace, born 1815"'),
+    "no prev": lambda line: re.sub(rb'"prev":"\w+"', b'"prev":""', line),
+    "no hash as prev": lambda line: re.sub(rb'"prev":"\w+"', b'"prev":"none"', line),
+    "no writer": lambda line: re.sub(rb'"writer":"\w+"', b'"writer":""', line),
     "unicode": lambda line: line.replace(b'"error":""', '"error":"é"'.encode()),
     "no UTF-8": lambda line: line.replace(b'"error":""', b'"error":"\xff"'),
     "no base64": lambda line: line.replace(b'"personal":"', b'"personal":"!'),
@@ -161,6 +166,24 @@ def test_a_line_that_is_not_of_the_schema(log: Trail, verify: Any, trick: str) -
     assert said.exit == 1
     assert said.names("V4", "not of the schema", leaf=200)
     assert said.report["counts"]["V4"] == 1
+
+
+@pytest.mark.parametrize("name", ["prev", "writer"])
+@pytest.mark.parametrize("tenant", ["", "north"])
+def test_an_event_that_hides_from_its_chain(log: Trail, verify: Any, name: str, tenant: str) -> None:
+    """The last of a writer: no line after it has a ``prev`` that would tell."""
+    log.lines[399] = canonical(members(log, 399) | {name: "", "tenant": "north"})
+    said = verify(export(log.restored().rooted(), tenant=tenant))
+    assert said.exit == 1
+    assert said.names("V4", "not of the schema", leaf=399)
+
+
+def test_an_event_of_another_tenant_without_a_prev(log: Trail, verify: Any) -> None:
+    """The export of one tenant shows it, as if it were no event."""
+    log.lines[399] = canonical(members(log, 399) | {"prev": "", "tenant": "south", "flags": ["north"]})
+    files = export(log.restored().rooted(), tenant="north")
+    shown = [*unpack(files[SEGMENT], MAX_LINES)[:-1], log.lines[399]]
+    assert verify(resigned(files | {SEGMENT: pack(shown)}, log.keys)).names("V4", "not of the schema", leaf=399)
 
 
 def test_two_lines_in_the_place_of_one(log: Trail, verify: Any) -> None:

@@ -15,7 +15,7 @@ from phivault.audit.verify.finding import Findings, Step
 from phivault.audit.verify.lines import accepts, read_lines
 from phivault.errors import IntegrityError
 from tests.support.audit_lines import event_lines
-from tests.support.exports import Generator
+from tests.support.exports import Generator, canonical
 
 VECTORS = json.loads(Path("tests/vectors/audit/lines.json").read_text())
 GENESIS = encode(Genesis(writer="a" * 32, timestamp="2026-03-04T05:06:07.089Z"))
@@ -76,7 +76,29 @@ def test_agrees_with_the_parser_about_every_change(data: st.DataObject) -> None:
             | st.binary(max_size=4)
         )
         line = line[:at] + other + line[at + much :] or b"x"
-    assert accepts(line) == parses(line)
+    assert accepts(line) == reads(line) == parses(line)
+
+
+@settings(max_examples=600, deadline=None)
+@given(data=st.data())
+def test_agrees_with_the_parser_about_every_value(data: st.DataObject) -> None:
+    """Whole values, which changes of a few bytes never empty: of one field another's, none, or one cut short."""
+    line = data.draw(st.sampled_from([GENESIS, NAMED, WITHHELD, *EVENTS]))
+    members = json.loads(line)
+    name = data.draw(st.sampled_from(sorted(members)))
+    values = [*members.values(), "", None, [], {}, 0, -1, True, [""], "0" * 64, "g" * 64, "A" * 32]
+    if isinstance(members[name], str):
+        values += [members[name][:-1], members[name] + "0", members[name].upper()]
+    line = canonical(members | {name: data.draw(st.sampled_from(values))})
+    assert accepts(line) == reads(line) == parses(line)
+
+
+@pytest.mark.parametrize("line", [GENESIS, NAMED, WITHHELD, EVENTS[1]], ids=["genesis", "named", "withheld", "event"])
+def test_agrees_with_the_parser_about_every_empty_value(line: bytes) -> None:
+    members = json.loads(line)
+    for name in members:
+        changed = canonical(members | {name: ""})
+        assert accepts(changed) == reads(changed) == parses(changed), name
 
 
 @given(st.integers(-(2**54), 2**54) | st.sampled_from((0, 1, 2**53 - 1, 2**53, 10**15, 10**15 - 1)))

@@ -1,8 +1,7 @@
 """V4: every line is of the schema, in its only form.
 
 A segment's lines are matched by one expression made from the schema of phivault.audit.canonical. For speed some fields
-are only delimited by it, and what they hold is then compared with their rules once per distinct text; ``prev``, which
-has no equal, is left to V5.
+are only delimited by it, and what they hold is then compared with their rules once per distinct text.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from phivault.audit.verify.finding import Findings, Step
 _CAPTURED: Final = ("checkpoint", "prev", "sequence", "timestamp", "writer")
 # Neighbours that lines share are taken as one text: a span's first field, and the one after its last.
 _SPANS: Final = (("action", "id"), ("personal", "prev"))
-_DELIMITED_ONLY: Final = {"prev": '[^"]*+', "writer": '[^"]*+'}
+# Never empty: in a row "" is what a line has that is no event's.
+_DELIMITED_ONLY: Final = {"writer": '[^"]++'}
 _GENESIS: Final = expression("genesis", captured={})
 _WITHHELD: Final = (
     rf'\{{"hash":"[0-9a-f]{{64}}","kind":"withheld","leaf":"[0-9a-f]{{64}}",'
@@ -56,7 +56,6 @@ _RULES: Final = tuple(
     for first, second in [_spans(expression("event", captured={}))]
     for rule in (first, "", second, "", "", "", field_expression("writer"))
 )
-PREV: Final = re.compile(field_expression("prev"), re.ASCII)
 _OTHER: Final = re.compile(
     r'\{"(?:hash":"(?P<hash>\w+)","kind":"withheld","leaf":"(?P<leaf>\w+)","sequence":(?P<sequence>\d+),"v":1,'
     r'"writer":"(?P<withheld>\w+)"|kind":"genesis","predecessor":"(?P<predecessor>\w*)",'
