@@ -78,6 +78,8 @@ class World:
     writers: dict[str, Writer] = field(default_factory=dict)
     unsealed: list[bytes] = field(default_factory=list)
     at: datetime = WITNESSED - timedelta(hours=6)
+    slept: float = 0.0
+    cosigned_after: float | None = None
 
     def record(self, *events: AuditEvent | dict[str, Any], writer: str = "a", sealed: bool = True) -> str:
         """One append; the key of its object. What isn't ``sealed`` stays out of the log."""
@@ -100,6 +102,12 @@ class World:
         if hour:
             self.log.hourly.append((hour, self.log.checkpoint()))
 
+    def sleep(self, seconds: float) -> None:
+        """How an export waits."""
+        self.slept += seconds
+        if self.cosigned_after is not None and self.slept >= self.cosigned_after:
+            self.log.publish(witnessed=True)
+
     @property
     def authority(self) -> Authority:
         return Authority(
@@ -114,7 +122,7 @@ class World:
         """The manifest, and the export's files by path."""
         sink = sink or MemorySink()
         order = Order(**{"id": ID, "sealed_at": WITNESSED} | changes)
-        manifest = build(order, self.log, self.objects, sink, self.authority, now=lambda: WITNESSED)
+        manifest = build(order, self.log, self.objects, sink, self.authority, now=lambda: WITNESSED, sleep=self.sleep)
         return manifest, sink.files
 
 

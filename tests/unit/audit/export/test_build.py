@@ -193,6 +193,21 @@ def test_what_cannot_be_shown_ends_without_a_manifest(
     assert not sink.files.keys() & {layout.MANIFEST, layout.SIGNATURE}
 
 
+def test_a_checkpoint_that_is_not_cosigned_yet_is_waited_for(world: World) -> None:
+    world.log.publish(witnessed=False)
+    world.cosigned_after = 29.0
+    manifest, _ = world.export()
+    assert manifest.size == 13
+    assert 29 <= world.slept <= 30
+
+
+def test_a_witness_out_of_reach_is_not_waited_for_longer_than_half_a_minute(world: World) -> None:
+    world.log.publish(witnessed=False)
+    world.cosigned_after = 31.0
+    with pytest.raises(Unavailable):
+        world.export()
+
+
 def test_another_tenants_line_that_is_none_is_not_shown(world: World) -> None:
     path = "tile/entries/000.p/13"
     entries = decode_entries(world.log.files[path])

@@ -7,6 +7,7 @@ can't be shown in the format ends the export. Holds one segment in memory.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from phivault.errors import IntegrityError, NotFound, Unavailable
 MAX_UNSEALED: Final = layout.SEGMENT
 """Objects listed as unsealed; one is enough to make an export invalid."""
 
+_PAUSES: Final = (0.0, 0.5, *(1.0 for _ in range(29)))
 _COARSE: Final = timedelta(seconds=2)  # S3 tells an object's time in whole seconds, rounded down
 
 
@@ -72,15 +74,19 @@ class Head:
     witnessed_at: datetime
 
 
-def head_of(log: LogReader, authority: Authority) -> Head:
-    """Raises Unavailable where the newest checkpoint has no cosignature of the witness yet."""
-    note = log.checkpoint()
-    verified = checkpoints.verify(note, authority.log_key, authority.witness_key)
-    if verified.witnessed_at is None:
-        raise Unavailable("The newest checkpoint isn't witnessed yet")
-    if not 0 < verified.checkpoint.size <= layout.MAX_SIZE:
-        raise IntegrityError("A log of this size can't be exported")
-    return Head(note, verified.checkpoint.size, datetime.fromtimestamp(verified.witnessed_at, UTC))
+def head_of(log: LogReader, authority: Authority, sleep: Callable[[float], None] = time.sleep) -> Head:
+    """The newest checkpoint, once it is witnessed: it is so within a second or two of its publication, unless the
+    witness is out of reach. Raises Unavailable where that takes longer than half a minute."""
+    for pause in _PAUSES:
+        sleep(pause)
+        note = log.checkpoint()
+        verified = checkpoints.verify(note, authority.log_key, authority.witness_key)
+        if verified.witnessed_at is None:
+            continue
+        if not 0 < verified.checkpoint.size <= layout.MAX_SIZE:
+            raise IntegrityError("A log of this size can't be exported")
+        return Head(note, verified.checkpoint.size, datetime.fromtimestamp(verified.witnessed_at, UTC))
+    raise Unavailable("The newest checkpoint isn't witnessed yet")
 
 
 def build(
@@ -91,13 +97,14 @@ def build(
     authority: Authority,
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Manifest:
     """Write the whole export. The manifest comes last: without it a folder is no export.
 
     Raises IntegrityError where the log can't be shown, NotFound where a part of it is missing or it has no line of the
     tenant, Unavailable.
     """
-    head = head_of(log, authority)
+    head = head_of(log, authority, sleep)
     export = _Export(order, log, objects, _Counted(sink), authority, head)
     return export.write(now())
 
