@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws_resources import create_head_bucket, create_signing_key
+from phivault.adapters import s3_log
 from phivault.adapters.aws import client, error_code
 from phivault.adapters.kms_signer import KmsSigner
 from phivault.adapters.last_checkpoint import LastCheckpoint
@@ -167,6 +168,26 @@ def test_full_tiles_and_hours_are_locked_and_written_once(log, bucket):
         assert error_code(refused.value) in {"AccessDenied", "403"}
     with pytest.raises(ValueError, match="stays"):
         log.withdraw("tile/entries/000")
+
+
+def test_a_tile_is_read_although_wider_ones_are_withdrawn_meanwhile(log, monkeypatch):
+    """Between the listing that names one and its reading."""
+    hashes = bytes(range(96))
+    log.publish("tile/0/000.p/2", hashes[:64])
+    listed = s3_log.keys
+
+    def overtaken(bucket: str, prefix: str) -> list[str]:
+        found = list(listed(bucket, prefix))
+        if "tile/0/000.p/2" in found:
+            log.publish("tile/0/000.p/3", hashes)
+            log.withdraw("tile/0/000.p/2")
+        return found
+
+    monkeypatch.setattr(s3_log, "keys", overtaken)
+    assert log.tile("tile/0/000.p/1") == hashes[:32]
+    log.withdraw("tile/0/000.p/3")
+    with pytest.raises(NotFound):
+        log.tile("tile/0/000.p/1")
 
 
 def test_staging(log):

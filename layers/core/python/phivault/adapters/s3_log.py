@@ -57,7 +57,12 @@ class S3Log(S3EventObjects):
         try:
             return read(self._head, path, _MAX_TILE)
         except NotFound:
-            return _cut(named, self._wider(named))
+            pass
+        try:
+            wider = self._wider(named)
+        except NotFound:
+            wider = self._wider(named)  # it was withdrawn between the listing and the reading
+        return _cut(named, wider)
 
     def _wider(self, named: Tile | Bundle) -> bytes:
         """Partial tiles are withdrawn once the tree outgrew them."""
