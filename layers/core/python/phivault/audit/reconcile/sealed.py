@@ -19,8 +19,9 @@ from phivault.audit.reconcile.claims import Mention
 from phivault.audit.reconcile.mentions import of_line
 from phivault.errors import NotFound
 
-TOLERANCE: Final = 900.0
-"""Seconds by which a line may stand before lines that are older: writers' clocks, and the order of a sealing."""
+TOLERANCE: Final = 4500.0
+"""Seconds by which a line may stand before lines that are older: an hour, since after an outage the sealer takes hours
+in order but not what is within them, and what writers' clocks differ."""
 _THREADS: Final = 8
 _STAMP: Final = 8
 _COSIGNATURE: Final = _STAMP + 64
