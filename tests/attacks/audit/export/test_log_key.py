@@ -28,6 +28,12 @@ def relined(files: dict[str, bytes], lines: list[bytes], keys: Keys) -> dict[str
     return resigned(files | {SEGMENT: pack(lines)}, keys)
 
 
+def unheralded(files: dict[str, bytes], keys: Keys, *kept: str) -> dict[str, bytes]:
+    """The export without its hourly checkpoints, but for those ``kept``."""
+    left = {path: body for path, body in files.items() if not path.startswith("checkpoints/") or path in kept}
+    return resigned(left, keys)
+
+
 def test_an_edited_line(log: Trail, verify: Any) -> None:
     files, key = export(log), log.objects[100].key
     at = log.objects[100].first
@@ -178,6 +184,33 @@ def test_a_log_that_stopped_for_hours(log: Trail, verify: Any) -> None:
 def test_a_witness_that_saw_nothing_for_hours(log: Trail, verify: Any) -> None:
     log.checkpoints = [each for each in log.checkpoints if each[2] == log.checkpoints[-1][2] or each[2] < START + 100]
     assert verify(export(log)).names("V8", "no checkpoint for over 3 hours")
+
+
+def test_hourly_checkpoints_left_out_at_the_beginning(log: Trail, verify: Any) -> None:
+    """What is left has no gap: of the log's 200 minutes the first checkpoint is of the last, then of the 180th."""
+    said = verify(unheralded(export(log), log.keys))
+    assert said.exit == 1
+    assert said.names("V8", "over 3 hours older than the first checkpoint", leaf=0)
+    assert verify(unheralded(export(log), log.keys, "checkpoints/2026-03-04T08")).exit == 0
+
+
+def test_a_backdated_event_with_hourly_checkpoints_left_out(log: Trail, verify: Any) -> None:
+    """Sealed and witnessed at 08:20, it says 05:10; the log's first line says 08:00, so that it looks young."""
+    edit(log, 0, timestamp="2026-03-04T08:00:00.000Z")
+    for at in range(1, len(log.lines)):
+        edit(log, at, timestamp="2026-03-04T08:10:00.000Z")
+    event = edit(log, 399, timestamp="2026-03-04T05:10:00.000Z")
+    said = verify(unheralded(export(log.rechained().restored().rooted()), log.keys))
+    assert said.names("V8", "over 3 hours older than the first checkpoint", leaf=399, event=event)
+    assert sum("older" in each["text"] for each in said.report["findings"]) == 1
+
+
+def test_a_saved_checkpoint_stands_for_those_left_out(log: Trail, verify: Any, tmp_path: Any) -> None:
+    size, tree, at = log.checkpoints[100]
+    (tmp_path / "saved").write_bytes(log.keys.checkpoint(size, tree, at))
+    left = unheralded(export(log), log.keys)
+    assert verify(left).exit == 1
+    assert verify(left, "--since", str(tmp_path / "saved")).exit == 0
 
 
 def test_a_checkpoint_under_another_hour(log: Trail, verify: Any) -> None:

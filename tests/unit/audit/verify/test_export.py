@@ -15,7 +15,7 @@ from phivault.audit.verify.finding import KEPT, Finding, Findings, Step
 from phivault.cli.audit.folder import Folder
 from phivault.cli.audit.processes import Processes
 from phivault.errors import IntegrityError, InvalidInput, NotFound
-from tests.support.exports import Memory, Trail, canonical, changed, export, trail, write_export
+from tests.support.exports import Memory, Trail, canonical, changed, export, resigned, trail, write_export
 
 SIZE = layout.SEGMENT + 3000
 
@@ -49,6 +49,29 @@ def test_a_part_of_a_log_is_valid(long: Trail, options: dict[str, object]) -> No
     report = verify(Memory(export(long, **options)), long.keys.trust)
     assert report.valid, [str(each) for each in report.findings.kept]
     assert bool(report.withheld) == ("tenant" in options)
+
+
+@pytest.mark.parametrize("minutes", [1, 30, 61, 180])
+def test_a_young_log_is_valid_with_its_newest_checkpoint_alone(minutes: int) -> None:
+    log = trail(minutes * 2, per_minute=2)
+    log.checkpoints = log.checkpoints[-1:]
+    for hourly in (True, False):
+        files = export(log)
+        kept = {path: body for path, body in files.items() if hourly or not path.startswith("checkpoints/")}
+        report = verify(Memory(resigned(kept, log.keys)), log.keys.trust)
+        assert report.valid, [str(each) for each in report.findings.kept]
+        assert report.hourly == hourly
+
+
+def test_a_later_part_whose_earlier_checkpoints_were_left_out(long: Trail) -> None:
+    """The witness was held back for four hours; with no checkpoint before, the lines themselves tell."""
+    log = copy.deepcopy(long)
+    size, tree, at = log.checkpoints[-1]
+    log.checkpoints = [(size, tree, (at or 0) + 4 * 3600)]
+    report = verify(Memory(export(log, first=layout.SEGMENT)), log.keys.trust)
+    assert {each.step for each in report.findings.kept} == {Step.TIME}
+    assert report.findings.kept[0].leaf == layout.SEGMENT
+    assert "over 3 hours older than the first checkpoint" in report.findings.kept[0].text
 
 
 def test_a_chain_broken_between_segments(long: Trail) -> None:

@@ -1,4 +1,4 @@
-"""V8: every event's time lies between the witness's of the checkpoints around its leaf; what it says it saw of the log
+"""V8: every line's time lies between the witness's of the checkpoints around its leaf; what it says it saw of the log
 was so; the witness was never long without a checkpoint."""
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ BEHIND_SECONDS: Final = 10 * 60
 HEARTBEAT_SECONDS: Final = 3 * 3600
 _ALWAYS: Final = "~"  # sorts after every time
 _END_OF_TIME: Final = 253_402_300_799
+_LATER: Final = "An event is later than the witness saw it"
+_OLDER: Final = "An event is older than a checkpoint that the witness saw without it"
+_UNLED: Final = "A line is over 3 hours older than the first checkpoint: it is back-dated, or checkpoints are missing"
 
 
 class Witnessed(NamedTuple):
@@ -29,24 +32,34 @@ class Witnessed(NamedTuple):
 
 
 class Bracket(NamedTuple):
-    """Leaves up to ``end`` (exclusive) from where the bracket before ends, and the times within which they lie."""
+    """Leaves up to ``end`` (exclusive) from where the bracket before ends, and the times within which they lie.
+    ``led`` says that a checkpoint without them was witnessed before."""
 
     end: int
     earliest: str
     latest: str
+    led: bool
 
 
 def brackets(witnessed: Sequence[Witnessed], first: int, end: int) -> list[Bracket]:
-    """For leaves [first, end). ``witnessed`` is sorted."""
+    """For leaves [first, end). ``witnessed`` is sorted.
+
+    A log is witnessed from its first minute on. Lines far older than the first checkpoint mean that earlier ones were
+    left out, so they have a bound too: as much time as may pass between two.
+    """
     found: list[Bracket] = []
     sizes = [each.size for each in witnessed]
     while first < end:
         at = bisect_right(sizes, first)  # the first checkpoint that has the leaf
-        earliest = rfc3339(witnessed[at - 1].at - BEHIND_SECONDS) if at else ""
+        earliest = _earliest(witnessed, at) if witnessed else ""
         latest = rfc3339(witnessed[at].at + AHEAD_SECONDS) if at < len(sizes) else _ALWAYS
         first = min(end, sizes[at]) if at < len(sizes) else end
-        found.append(Bracket(first, earliest, latest))
+        found.append(Bracket(first, earliest, latest, at > 0))
     return found
+
+
+def _earliest(witnessed: Sequence[Witnessed], at: int) -> str:
+    return rfc3339(witnessed[at - 1].at - BEHIND_SECONDS if at else witnessed[0].at - HEARTBEAT_SECONDS)
 
 
 def check_segment(found: Findings, taken: Lines, around: Sequence[Bracket]) -> None:
@@ -64,9 +77,9 @@ def _name(found: Findings, taken: Lines, start: int, times: Sequence[str], brack
     for at, time in enumerate(times, start):
         if not time or bracket.earliest <= time <= bracket.latest:
             continue
-        text = "An event is later than the witness saw it"
+        text = _LATER
         if time < bracket.earliest:
-            text = "An event is older than a checkpoint that the witness saw without it"
+            text = _OLDER if bracket.led else _UNLED
         found.add(Step.TIME, text, leaf=taken.first + at, event=taken.event(at))
 
 
