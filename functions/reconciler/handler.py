@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from phivault import bootstrap, logs
-from phivault.audit.reconcile.run import Window
+from phivault.audit.reconcile.window import Window
 
 logs.configure("reconciler")
 

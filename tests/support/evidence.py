@@ -45,6 +45,12 @@ def a_record(at: float = NOON, subject: str = "Patient/p1", tenant: str = "north
     } | changes
 
 
+def a_signature(at: float = NOON) -> dict[str, Any]:
+    """By the sealer, after an event."""
+    parameters = {"signingAlgorithm": "ED25519_SHA_512", "messageType": "RAW"}
+    return a_record(at, eventName="Sign", requestParameters=parameters)
+
+
 def a_file(*records: dict[str, Any]) -> bytes:
     return json.dumps({"Records": list(records)}).encode()
 

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from phivault.audit.export.job import Exporter
     from phivault.audit.log.note import VerifierKey
     from phivault.audit.log.store import EventObjects, LogReader
-    from phivault.audit.reconcile.run import Outcome, Window
+    from phivault.audit.reconcile.run import Outcome
+    from phivault.audit.reconcile.window import Window
     from phivault.audit.retain import Applier
     from phivault.audit.retention import Retention
     from phivault.audit.seal.sealer import Sealer

@@ -62,6 +62,9 @@ class Kind(StrEnum):
     UNRECORDED_REQUEST = "unrecorded-request"
     UNRECORDED_REFUSAL = "unrecorded-refusal"
     LATE_REQUEST = "request-after-log"
+    SILENT_TRAIL = "silent-trail"
+    SILENT_GATEWAY = "silent-gateway"
+    MISSED_TIME = "missed-time"
 
 
 RISKS: Final = {
@@ -72,6 +75,9 @@ RISKS: Final = {
     Kind.UNRECORDED_REQUEST: RiskLevel.HIGH,
     Kind.UNRECORDED_REFUSAL: RiskLevel.LOW,
     Kind.LATE_REQUEST: RiskLevel.LOW,
+    Kind.SILENT_TRAIL: RiskLevel.HIGH,
+    Kind.SILENT_GATEWAY: RiskLevel.HIGH,
+    Kind.MISSED_TIME: RiskLevel.HIGH,
 }
 SENTENCES: Final = {
     Kind.FOREIGN_UNWRAP: "a key of ours was opened by a principal that is no function of ours",
@@ -81,12 +87,16 @@ SENTENCES: Final = {
     Kind.UNRECORDED_REQUEST: "a request was answered and no event has its id",
     Kind.UNRECORDED_REFUSAL: "a request failed without a record and released nothing",
     Kind.LATE_REQUEST: "a request was answered after the end of this log: export again, then reconcile",
+    Kind.SILENT_TRAIL: "after an event AWS's trail shows no signature for long: it stood still, or the sealer did",
+    Kind.SILENT_GATEWAY: "the log has requests and the gateway's access log has none: was it stopped?",
+    Kind.MISSED_TIME: "time that no reconciliation compared is too long ago to be compared now",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``id`` is CloudTrail's eventID or the request's id; ``what`` is KMS's operation, or method, route and status."""
+    """``id`` is CloudTrail's eventID or the request's id; ``what`` is KMS's operation, or method, route and status.
+    For what is wrong with the comparison itself, ``id`` is the code and the hour or day."""
 
     kind: Kind
     at: float

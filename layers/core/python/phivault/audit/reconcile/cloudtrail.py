@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -31,8 +31,9 @@ _OURS: Final = frozenset({SUBJECT_KEY, TENANT_CONTEXT})
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
-def parse(content: bytes, name: str) -> Iterator[Unwrap]:
-    """The unwraps in a file, ``{"Records": [...]}``, gzipped or not. Raises InvalidInput naming file and record."""
+def parse(content: bytes, name: str, signed: Callable[[float], None] = lambda _: None) -> Iterator[Unwrap]:
+    """The unwraps in a file, ``{"Records": [...]}``, gzipped or not; ``signed`` is told each time at which KMS
+    signed, as it does for the sealer. Raises InvalidInput naming file and record."""
     document = _json(decompressed(content, name), name)
     records = document.get("Records") if isinstance(document, dict) else None
     if not isinstance(records, list):
@@ -40,7 +41,11 @@ def parse(content: bytes, name: str) -> Iterator[Unwrap]:
     for number, record in enumerate(records):
         if not isinstance(record, dict):
             raise InvalidInput(f"{name}: record {number} is not an object")
-        if record.get("eventSource") == "kms.amazonaws.com" and str(record.get("eventName")) in _CONTEXTS:
+        if record.get("eventSource") != "kms.amazonaws.com":
+            continue
+        if record.get("eventName") == "Sign":
+            signed(_time(record.get("eventTime"), f"{name}: record {number}"))
+        if str(record.get("eventName")) in _CONTEXTS:
             context = _context(record)
             if str(context.get("purpose")) in _OURS:
                 yield _unwrap(record, context, f"{name}: record {number}")

@@ -12,6 +12,11 @@ from phivault.audit.reconcile.claims import Mention
 from phivault.errors import IntegrityError, InvalidInput
 
 TENANT: Final = "Tenant"
+RECONCILIATION: Final = "Reconciliation"
+"""The resource of events about the comparison itself."""
+BY_GATEWAY: Final = "> gateway"
+"""Of an event that is about a request, and so about something that passed the gateway."""
+_REQUESTS: Final = "fhir."
 _RELATED: Final = "RelatedPerson"
 _KEY: Final = "SubjectKey"
 _READ: Final = (
@@ -62,9 +67,9 @@ def of_opening(tenant: str) -> str:
     return f"{tenant} *"
 
 
-def of_finding(id: str) -> str:
-    """Of a finding that an earlier reconciliation recorded."""
-    return f"! {id}"
+def of_finding(resource: str, id: str) -> str:
+    """Of what an earlier reconciliation recorded. With the resource, since clients may choose a request's id."""
+    return f"! {resource} {id}"
 
 
 def accounts_for(tenant: str, subject: str) -> Iterator[str]:
@@ -98,4 +103,6 @@ def _keys(event: dict[str, Any]) -> Iterator[str]:
     if event["action"] == Action.AUDIT_OPEN:
         yield of_opening(tenant)
     if event["action"] == Action.AUDIT_RECONCILE and event["resource_id"]:
-        yield of_finding(event["resource_id"])
+        yield of_finding(event["resource"], event["resource_id"])
+    if event["action"].startswith(_REQUESTS):
+        yield BY_GATEWAY

@@ -1,7 +1,7 @@
 """The reconciliation that runs by the clock: one window of AWS's trail and the gateway's log against the sealed log.
 
-Windows overlap, so that what is delivered late is seen by a later one; a finding that is on record isn't recorded
-again. So there is no state but the log itself.
+Windows overlap, so that what is delivered late is seen by a later one, and begin where the last complete one ended; a
+finding that is on record isn't recorded again. So there is no state but the log itself.
 """
 
 from __future__ import annotations
@@ -9,20 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, Protocol
 
 from phivault.audit.event import Action, AuditEvent, RiskLevel
 from phivault.audit.reconcile import access_log, cloudtrail, mentions
-from phivault.audit.reconcile.claims import Finding, Mention, Request, Unwrap
+from phivault.audit.reconcile.claims import Finding, Kind, Mention, Request, Unwrap
 from phivault.audit.reconcile.match import OPENING_SECONDS, Span, Tally, reconcile
 from phivault.audit.reconcile.ordered import by_time
+from phivault.audit.reconcile.silence import Sounds
+from phivault.audit.reconcile.window import SETTLED, Window
 from phivault.audit.system import NO_TENANT, system_event
 from phivault.errors import InvalidInput, PhivaultError, Unavailable
 
-SETTLED: Final = timedelta(minutes=15)
-"""CloudTrail delivers within about five minutes, CloudWatch within seconds, the sealer within a minute."""
-WINDOW: Final = timedelta(minutes=105)
 CACHE_SECONDS: Final = 300.0
 MAX_RECORDED: Final = 200
 """Findings recorded by themselves in one run; the summary counts all."""
@@ -54,35 +53,15 @@ class Sealed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Claims from ``since`` to before ``until``."""
-
-    since: datetime
-    until: datetime
-
-    @classmethod
-    def asked(cls, event: Mapping[str, object], now: datetime) -> Window:
-        """The one that an invocation names, ``{"since", "until"}`` in RFC 3339, or else the last that has settled.
-        Raises InvalidInput."""
-        until = _time(event["until"]) if "until" in event else now - SETTLED
-        since = _time(event["since"]) if "since" in event else until - WINDOW
-        if since >= until:
-            raise InvalidInput("A window begins before it ends")
-        return cls(since, until)
-
-    def has(self, claim: Unwrap | Request) -> bool:
-        return self.since.timestamp() <= claim.at < self.until.timestamp()
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """``findings`` are all of the window, ``new`` those that weren't on record yet. Not ``begun``: the log has no
-    checkpoint yet, so nothing was compared."""
+    checkpoint yet, so nothing was compared. ``mark`` says up to where all is compared, "" where it isn't."""
 
     findings: Sequence[Finding] = ()
     new: Sequence[Finding] = ()
     tally: Tally = field(default_factory=Tally)
     begun: bool = True
+    mark: str = ""
 
 
 def run(
@@ -102,7 +81,7 @@ def run(
             return Outcome(begun=False)
         outcome = _compare(window, trail, gateway, log, roles)
     except PhivaultError as error:
-        record([system_event(Action.AUDIT_RECONCILE, error=error, resource="Reconciliation")])
+        record([system_event(Action.AUDIT_RECONCILE, error=error, resource=mentions.RECONCILIATION)])
         raise
     events = [_event(finding) for finding in outcome.new[:MAX_RECORDED]]
     events.append(_summary(outcome))
@@ -116,37 +95,50 @@ def _compare(window: Window, trail: TrailFiles, gateway: GatewayLog, log: Sealed
         raise InvalidInput("Nothing says which roles are our functions'")
     if log.until < window.until.timestamp():
         raise Unavailable("The log isn't sealed to the end of the window")
-    recorded: set[str] = set()
-    tally = Tally()
+    window = window.caught_up(log.mentions)
+    recorded, sounds, tally = set[str](), Sounds(), Tally()
     since = window.since.timestamp() - OPENING_SECONDS
     found = reconcile(
-        by_time(Unwrap, filter(window.has, _unwraps(trail, window))),
-        by_time(Request, filter(window.has, _requests(gateway, window))),
-        by_time(Mention, _noting(log.mentions(since), recorded)),
+        by_time(Unwrap, filter(window.has, _unwraps(trail, window, sounds))),
+        by_time(Request, filter(window.has, _requests(gateway, window, sounds))),
+        by_time(Mention, _noting(log.mentions(since), recorded, sounds)),
         roles=roles,
         cache_seconds=CACHE_SECONDS,
         span=Span(until=log.until),
         tally=tally,
     )
     findings = list({finding.id: finding for finding in found if not finding.excused}.values())
-    return Outcome(findings, [one for one in findings if mentions.of_finding(_named(one.id)) not in recorded], tally)
+    silences = list(sounds.silences(window))
+    findings += [*silences, *_missed(window)]
+    new = [one for one in findings if mentions.of_finding(_about(one), _named(one.id)) not in recorded]
+    # What was silent may only be late: the next run looks at it again.
+    return Outcome(findings, new, tally, mark="" if silences else window.mark)
 
 
-def _noting(events: Iterable[Mention], recorded: set[str]) -> Iterator[Mention]:
+def _missed(window: Window) -> Iterator[Finding]:
+    if window.missed:
+        id = f"{Kind.MISSED_TIME.value}:{window.until:%Y-%m-%d}"
+        yield Finding(Kind.MISSED_TIME, window.since.timestamp(), id, "no comparison")
+
+
+def _noting(events: Iterable[Mention], recorded: set[str], sounds: Sounds) -> Iterator[Mention]:
     for event in events:
+        sounds.event(event)
         recorded.update(key for key in event.keys if key.startswith("! "))
         yield event
 
 
-def _unwraps(trail: TrailFiles, window: Window) -> Iterator[Unwrap]:
+def _unwraps(trail: TrailFiles, window: Window, sounds: Sounds) -> Iterator[Unwrap]:
     for name, content in trail.files(window.since):
-        yield from cloudtrail.parse(content, name)
+        yield from cloudtrail.parse(content, name, sounds.signed)
 
 
-def _requests(gateway: GatewayLog, window: Window) -> Iterator[Request]:
+def _requests(gateway: GatewayLog, window: Window, sounds: Sounds) -> Iterator[Request]:
     # A line is written when its request has been answered.
     for number, line in enumerate(gateway.lines(window.since, window.until + SETTLED)):
-        yield access_log.parse_line(line, f"the access log: line {number}")
+        request = access_log.parse_line(line, f"the access log: line {number}")
+        sounds.answered(request.at)
+        yield request
 
 
 def _event(finding: Finding) -> AuditEvent:
@@ -156,12 +148,18 @@ def _event(finding: Finding) -> AuditEvent:
     event = system_event(
         Action.AUDIT_RECONCILE,
         tenant=tenant,
-        resource="KeyUse" if finding.principal else "Request",
+        resource=_about(finding),
         resource_id=_named(finding.id),
         user_id=_named(finding.principal),
         patient=person if kind == "Patient" and _OPAQUE.fullmatch(person) else "",
     )
     return replace(event, success=False, risk=finding.risk, error=finding.kind.value)
+
+
+def _about(finding: Finding) -> str:
+    if finding.kind in (Kind.SILENT_TRAIL, Kind.SILENT_GATEWAY, Kind.MISSED_TIME):
+        return mentions.RECONCILIATION
+    return "KeyUse" if finding.principal else "Request"
 
 
 def _named(id: str) -> str:
@@ -170,16 +168,11 @@ def _named(id: str) -> str:
 
 
 def _summary(outcome: Outcome) -> AuditEvent:
-    """``version`` is how many findings the window has."""
-    event = system_event(Action.AUDIT_RECONCILE, resource="Reconciliation", version=len(outcome.findings))
+    """``version`` is how many findings the window has, ``resource_id`` up to where all is compared."""
+    event = system_event(
+        Action.AUDIT_RECONCILE,
+        resource=mentions.RECONCILIATION,
+        resource_id=outcome.mark,
+        version=len(outcome.findings),
+    )
     return event if not outcome.findings else replace(event, success=False, risk=RiskLevel.MEDIUM, error="findings")
-
-
-def _time(value: object) -> datetime:
-    try:
-        at = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise InvalidInput("A window is named by RFC 3339 times with an offset")
-    return at.astimezone(UTC)
