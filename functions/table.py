@@ -234,6 +234,7 @@ TABLE: tuple[Function, ...] = (
             Grant("witness_function", ("lambda:InvokeFunction",)),
         ),
         timeout_seconds=300,
+        memory_mb=2048,
     ),
     Function(
         name="exporter",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -254,6 +255,17 @@ class Log:
         self.witness = MemoryWitness(self.log_key, self.now)
         self.witness_key = VerifierKey.parse(witness_vkey(WITNESS, self.witness.key.public_key))
         self.index = MemoryRows()
+        self.elapsed: Callable[[], float] = time.monotonic
+
+    def slow(self, step: str, seconds: float) -> Steps:
+        """Steps of which each one of this name takes that long; nothing else takes any time."""
+        done = [0.0]
+
+        def watch(name: str) -> None:
+            done[0] += seconds if name == step else 0.0
+
+        self.elapsed = lambda: done[0]
+        return Steps(watch=watch)
 
     def now(self) -> datetime:
         return self.clock
@@ -273,6 +285,7 @@ class Log:
             origin=ORIGIN,
             witness_key=lambda: self.witness_key,
             now=self.now,
+            clock=lambda: self.elapsed(),
         )
 
     def recorder(self) -> Recorder:

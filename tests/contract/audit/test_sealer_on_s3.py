@@ -9,19 +9,24 @@ from datetime import UTC, datetime
 import pytest
 from botocore.exceptions import ClientError
 
+from functions.table import TABLE
 from local.aws_resources import create_head_bucket, create_signing_key
 from phivault.adapters import s3_log
 from phivault.adapters.aws import client, error_code
 from phivault.adapters.kms_signer import KmsSigner
 from phivault.adapters.last_checkpoint import LastCheckpoint
+from phivault.adapters.s3_event_objects import MAX_OBJECT
 from phivault.adapters.s3_log import S3Log
+from phivault.audit.canonical import MAX_LINE
 from phivault.audit.log import checkpoint as checkpoints
 from phivault.audit.log.merkle import leaf_hashes, root
 from phivault.audit.log.note import COSIGNATURE, ED25519, VerifierKey
 from phivault.audit.log.tiles import bundles_of, decode_entries, tiles_of
 from phivault.audit.recorder import Recorder
 from phivault.audit.seal.sealer import Sealer
+from phivault.audit.seal.take import MAX_BYTES, READ_AHEAD
 from phivault.errors import Conflict, IntegrityError, NotFound
+from phivault.records.bundle import MAX_ENTRIES
 from tests.support.audit import MemoryIndex, an_event
 from tests.support.sealing import ORIGIN, WITNESS, MemoryWitness
 
@@ -168,6 +173,17 @@ def test_full_tiles_and_hours_are_locked_and_written_once(log, bucket):
         assert error_code(refused.value) in {"AccessDenied", "403"}
     with pytest.raises(ValueError, match="stays"):
         log.withdraw("tile/entries/000")
+
+
+def test_an_object_too_large_to_be_a_recorders_is_not_read_into_memory(log, bucket):
+    largest = MAX_LINE * (MAX_ENTRIES + 1)  # a transaction's events, and its writer's genesis
+    for name, size in (("a", largest), ("b", MAX_OBJECT + 1)):
+        client("s3").put_object(Bucket=bucket, Key=f"ev/{name}", Body=b"x" * size, ChecksumAlgorithm="SHA256")
+    assert len(log.get("ev/a")) == largest
+    with pytest.raises(IntegrityError):
+        log.get("ev/b")
+    (sealer,) = [each for each in TABLE if each.name == "sealer"]
+    assert sealer.memory_mb << 18 >= READ_AHEAD * MAX_OBJECT + MAX_BYTES, "a quarter: it is copied more than once"
 
 
 def test_a_tile_is_read_although_wider_ones_are_withdrawn_meanwhile(log, monkeypatch):

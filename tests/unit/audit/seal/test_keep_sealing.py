@@ -18,7 +18,7 @@ def test_passes(found, passes):
         began.append(clock[0])
         clock[0] += 3.0
         sealed = found[len(began) - 1]
-        return Sealed(size=sum(found[: len(began)]), root="", sealed=sealed, healed=1)
+        return Sealed(size=sum(found[: len(began)]), root="", sealed=sealed, healed=1, complete=True)
 
     def sleep(seconds: float) -> None:
         clock[0] += seconds
@@ -33,7 +33,13 @@ def test_a_pass_longer_than_the_pause_is_followed_at_once():
 
     def seal() -> Sealed:
         clock[0] += 40.0
-        return Sealed(size=1, root="", sealed=1)
+        return Sealed(size=1, root="", sealed=1, complete=True)
 
     keep_sealing(seal, clock=lambda: clock[0], sleep=slept.append)
-    assert slept == [0.0, 0.0, 0.0]
+    assert slept == [0.0], "and none begins that might outlive its process"
+
+
+def test_a_backlog_is_left_for_the_next_minute():
+    slept = []
+    sealed = keep_sealing(lambda: Sealed(size=1, root="", sealed=1), sleep=slept.append)
+    assert (slept, sealed.complete) == ([], False)

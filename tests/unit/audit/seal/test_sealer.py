@@ -9,7 +9,7 @@ import pytest
 
 from phivault.audit.log import checkpoint as checkpoints
 from phivault.audit.log.note import parse
-from phivault.audit.seal import take
+from phivault.audit.seal import heal, take
 from phivault.audit.seal.staged import Staged
 from phivault.errors import IntegrityError, Unavailable
 from tests.support.audit import an_event
@@ -274,8 +274,55 @@ def test_time_runs_out(log, monkeypatch):
     for _ in range(5):
         chain.put(10)
     sealed = log.sealer().seal(seconds=0)
-    assert (sealed.size, sealed.witnessed) == (11, False)
-    assert log.sealer().seal().size == 51
+    assert (sealed.size, sealed.witnessed, sealed.complete) == (11, False, False)
+    sealed = log.sealer().seal()
+    assert (sealed.size, sealed.complete) == (51, True)
+
+
+def test_a_pass_that_takes_too_long_commits_what_it_has_read(log):
+    """Each in a process of its own: none of them would live to read everything."""
+    for number in range(100):
+        Chain(log, f"{number:032x}").put()
+    slow = log.slow("get", 1.0)
+    sealed = log.sealer(slow).seal(seconds=0)
+    assert 0 < sealed.size < 200
+    assert not sealed.complete
+    for _ in range(10):
+        before, sealed = sealed, log.sealer(slow).seal(seconds=0)
+        if sealed.complete:
+            break
+        assert sealed.size > before.size
+    assert sealed.complete
+    assert sorted(log.leaves()) == sorted(log.recorded())
+
+
+def test_what_waits_beyond_a_gap_is_not_read(log):
+    chain, reads = Chain(log), []
+    chain.make()
+    for _ in range(50):
+        chain.put()
+    log.sealer(Steps(watch=lambda name: reads.append(name) if name == "get" else None)).seal()
+    assert len(reads) <= 16
+
+
+def test_healing_stops_at_its_time_and_goes_on_later(log, monkeypatch):
+    monkeypatch.setattr(heal, "_LOT", 10)
+    chain = Chain(log)
+    for _ in range(45):
+        chain.put()
+    slow = log.slow("heal", 20.0)
+    sealer = log.sealer(slow)
+    assert [sealer.seal().healed for _ in range(4)] == [20, 20, 5, 0]
+    for _ in range(45):
+        chain.put()
+    assert sealer.seal().healed == 20
+    chain.put()
+    sealer = log.sealer(slow)  # it finds what another left undone
+    while len(log.index.rows) < 91:
+        assert sealer.seal().witnessed
+    sealer.seal()
+    assert log.index.written == 91
+    assert len(log.buckets.staging) == 1
 
 
 def test_cosigned_again_every_ten_minutes_and_in_every_hour(log):

@@ -15,8 +15,9 @@ from phivault.errors import IntegrityError, NotFound
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MAX_OBJECT: Final = 16 << 20
-"""Bytes. A recorder's largest object is a fraction of it; what is larger is nobody's to read into memory."""
+MAX_OBJECT: Final = 4 << 20
+"""Bytes. A recorder's largest object is half of it, a transaction's 500 events of at most 4096 bytes each; what is
+larger is nobody's to read into memory, where sixteen of them are at a time."""
 MISSING: Final = ("NoSuchKey", "404")
 _DEPTH: Final = 4
 
@@ -24,7 +25,7 @@ _DEPTH: Final = 4
 class S3EventObjects:
     """Fills phivault.audit.log.store.EventObjects. Needs s3:GetObject and s3:ListBucket (without which a missing object
     is an outage, not NotFound), for ``objects`` s3:ListBucketVersions. ``get`` raises IntegrityError for an object
-    above 16 MiB."""
+    above 4 MiB."""
 
     def __init__(self, audit_bucket: str) -> None:
         self._audit = audit_bucket

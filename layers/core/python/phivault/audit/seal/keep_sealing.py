@@ -20,11 +20,11 @@ def keep_sealing(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Sealed:
     """Seals, and again every 15 seconds of the first 45 unless nothing was new: who is idle pays for one pass a
-    minute. The last answer, with the counts of all."""
+    minute, and who has a backlog goes on in the next. The last answer, with the counts of all."""
     began, done = clock(), seal()
     sealed = done
     for at in (EVERY, 2 * EVERY, LAST):
-        if not done.sealed:
+        if not done.sealed or not done.complete or clock() - began > LAST:
             break
         sleep(max(0.0, began + at - clock()))
         done = seal()

@@ -34,7 +34,7 @@ _TRIES: Final = 10
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """The log after sealing: its size and root (hex), the lines added and the index rows written just now, the
-    objects that can't be sealed, and whether this size is witnessed."""
+    objects that can't be sealed, whether this size is witnessed, and whether everything that could be sealed is."""
 
     size: int
     root: str
@@ -42,6 +42,7 @@ class Sealed:
     healed: int = 0
     refused: int = 0
     witnessed: bool = False
+    complete: bool = False
 
 
 @dataclass(slots=True)
@@ -66,21 +67,22 @@ class Sealer:
         origin: str,
         witness_key: Callable[[], VerifierKey],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._storage, self._signer, self._origin, self._now = storage, signer, origin, now
+        self._storage, self._signer, self._origin, self._now, self._clock = storage, signer, origin, now, clock
         known = WitnessKey(witness_key)
         self._standing = Standing(storage, known, now)
         self._witnessing = Witnessing(storage, witness, known)
-        self._healing = Healing(storage, index)
+        self._healing = Healing(storage, index, clock)
         self._refused: set[str] = set()
 
-    def seal(self, *, seconds: float = 240.0) -> Sealed:
+    def seal(self, *, seconds: float = 150.0) -> Sealed:
         """Seals what was acknowledged before the call, heals the index for it and has the witness cosign; begins no
         pass after ``seconds``. A witness or an index that can't be reached is told by the answer and the log.
 
         Raises Unavailable; IntegrityError where storage or the witness contradicts what was sealed before.
         """
-        until, count, lost = time.monotonic() + seconds, _Count(), 0
+        until, count, lost = self._clock() + seconds, _Count(), 0
         with ThreadPoolExecutor(_READERS) as pool:
             while True:
                 try:
@@ -90,10 +92,10 @@ class Sealer:
                     if lost == _TRIES:
                         raise Unavailable("Other sealers are always faster") from None
                     continue
-                if complete or time.monotonic() > until:
-                    return self._answer(at, count)
+                if complete or self._clock() > until:
+                    return self._answer(at, count, complete=complete)
 
-    def _answer(self, at: At, count: _Count) -> Sealed:
+    def _answer(self, at: At, count: _Count, *, complete: bool) -> Sealed:
         return Sealed(
             at.checkpoint.size,
             at.checkpoint.root.hex(),
@@ -101,6 +103,7 @@ class Sealer:
             count.healed,
             len(count.refused),
             at.witnessed_at is not None,
+            complete,
         )
 
     def _pass(self, count: _Count, pool: Executor) -> tuple[At, bool]:
@@ -123,7 +126,7 @@ class Sealer:
         now, progress = self._now(), at.staged.progress
         names = discover(self._storage, progress, now, pool)
         unknown = [name for name in names if name.key not in self._refused]
-        taken = take(self._storage, progress, unknown, now, pool)
+        taken = take(self._storage, progress, unknown, now, pool, clock=self._clock)
         self._refused |= set(taken.refused)  # read and told once
         return taken
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,9 @@ from phivault.errors import IntegrityError, NotFound
 MAX_LINES: Final = 65_536
 MAX_BYTES: Final = 48 << 20
 GAP_WAIT: Final = timedelta(minutes=10)
-_READ_AHEAD: Final = 64
+MAX_SECONDS: Final = 60.0
+"""What was taken by then is committed: a pass that were longer than its process may live would begin again for ever."""
+READ_AHEAD: Final = 16
 _log = logging.getLogger(__name__)
 
 
@@ -55,17 +58,28 @@ class Taken:
         return True
 
 
-def take(objects: Objects, progress: Progress, names: Sequence[Named], now: datetime, pool: Executor) -> Taken:
-    """At most 65,536 lines (48 MiB) of the objects named, in that order. Raises Unavailable."""
-    taking = _Taking(objects, progress, now)
-    for name, body in _read(objects.get, names, pool):
+def take(
+    objects: Objects,
+    progress: Progress,
+    names: Sequence[Named],
+    now: datetime,
+    pool: Executor,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Taken:
+    """At most 65,536 lines (48 MiB), and a minute's, of the objects named, in that order. Raises Unavailable."""
+    taking, until = _Taking(objects, progress, now), clock() + MAX_SECONDS
+    for name, body in _read(objects.get, filter(taking.wants, names), pool):
         if not taking.takes(name, body):
+            break
+        if clock() >= until:
+            taking.stop()
             break
     return taking.done(names)
 
 
 def _read(
-    get: Callable[[str], bytes], names: Sequence[Named], pool: Executor
+    get: Callable[[str], bytes], names: Iterable[Named], pool: Executor
 ) -> Iterator[tuple[Named, bytes | IntegrityError | NotFound]]:
     def body(name: Named) -> bytes | IntegrityError | NotFound:
         try:
@@ -73,7 +87,7 @@ def _read(
         except (IntegrityError, NotFound) as error:
             return error
 
-    for some in itertools.batched(names, _READ_AHEAD, strict=False):
+    for some in itertools.batched(names, READ_AHEAD, strict=False):
         yield from zip(some, pool.map(body, some), strict=True)
 
 
@@ -86,9 +100,16 @@ class _Taking:
         self._waiting: set[str] = set()
         self._done: set[str] = set()
 
+    def wants(self, name: Named) -> bool:
+        """False for what is beyond a gap that is waited for, and needn't be read."""
+        return name.writer not in self._waiting
+
+    def stop(self) -> None:
+        self._taken.complete = False
+
     def takes(self, name: Named, body: bytes | IntegrityError | NotFound) -> bool:
         """False where the pass is full."""
-        if name.writer in self._waiting:
+        if not self.wants(name):
             return True
         try:
             if not isinstance(body, bytes):
