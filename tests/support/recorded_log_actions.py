@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -90,7 +91,10 @@ def export_by_an_operator(recording: Recording, older: bytes) -> None:
     with fallen_back(recording, _head(recording)), recording.answered(outgrown):
         made = recording.call("exporter", {"open": True})
     assert made["open"], made
-    again = recording.call("exporter", {"job": {"id": made["id"], "open": True}})
+    key = f"status/whole/{made['id']}/requested.json"
+    asked = json.load(recording.stack.aws("s3").get_object(Bucket=made["bucket"], Key=key)["Body"])
+    asker = {"request_id": asked["request_id"]}
+    again = recording.call("exporter", {"job": {"id": made["id"], "open": True, "asker": asker}})
     assert again == made
 
 
