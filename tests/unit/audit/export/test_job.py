@@ -81,9 +81,10 @@ class Bench:
             self.jobs.write(job.tenant, job.id, Step.REQUESTED, requested(job))
         return replace(self.exporter, **changes).run(job)
 
-    def seal(self) -> None:
+    def seal(self) -> Mapping[str, Any]:
         self.happened.append("seal")
         self.world.seal()
+        return {"complete": True}
 
     def record(self, events: Sequence[AuditEvent]) -> None:
         self.happened += [f"record {event.action} {event.error}".strip() for event in events]
@@ -182,6 +183,8 @@ def raising(error: Exception) -> Callable[..., Any]:
     ("changes", "code"),
     [
         ({"seal": raising(Unavailable("x"))}, "unavailable"),
+        ({"seal": lambda: {"complete": False}}, "unavailable"),
+        ({"seal": dict}, "unavailable"),
         ({"authority": raising(Unavailable())}, "unavailable"),
         ({"seal": raising(IntegrityError())}, "integrity"),
         ({"seal": raising(ZeroDivisionError("secret"))}, "internal"),

@@ -19,7 +19,7 @@ from phivault.audit.export.manifest import Manifest
 from phivault.audit.export.personal import Opener, opened
 from phivault.audit.log.store import EventObjects, LogReader
 from phivault.audit.system import NO_TENANT, system_event
-from phivault.errors import AccessDenied, Conflict, InvalidInput, NotFound, PhivaultError
+from phivault.errors import AccessDenied, Conflict, InvalidInput, NotFound, PhivaultError, Unavailable
 
 OPERATOR: Final = "operator"
 """The role of who invoked the exporter itself; CloudTrail tells which of them, by the request's id."""
@@ -138,16 +138,16 @@ class Folder(Sink, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exporter:
-    """What the work needs. ``seal`` returns once everything stored before it was called is in the published log;
-    ``record`` once the events are in the audit log; ``authority`` is asked for within a job, which fails where that
-    does."""
+    """What the work needs. ``seal`` answers the members of ``seal.sealer.Sealed``: with ``complete`` everything that
+    was stored before it was called is in the published log. ``record`` returns once the events are in the audit log;
+    ``authority`` is asked for within a job, which fails where that does."""
 
     log: LogReader
     objects: EventObjects
     jobs: Jobs
     folder: Callable[[str], Folder]
     authority: Callable[[], Authority]
-    seal: Callable[[], object]
+    seal: Callable[[], Mapping[str, Any]]
     record: Callable[[Sequence[AuditEvent]], None]
     opener: Opener
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -187,7 +187,8 @@ class Exporter:
 
     def _make(self, job: Job) -> dict[str, Any]:
         folder, asked_at = self.folder(job.id), self.now()
-        self.seal()
+        if self.seal().get("complete") is not True:
+            raise Unavailable("The log has a backlog that isn't sealed yet; order the export again later")
         order = Order(id=job.id, tenant=job.tenant, since=job.since, sealed_at=asked_at)
         manifest = build(order, self.log, self.objects, folder, self.authority(), now=self.now)
         if job.open:
