@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,33 +20,51 @@ from phivault.audit.reconcile.cloudtrail import parse
 
 if TYPE_CHECKING:
     from local.aws import LocalAws
-    from local.aws_resources import Resources
 
 CONTEXT = {"tenant": "north", "subject": "Patient/p1", "purpose": "subject-key"}
 
 
 @pytest.fixture(scope="module")
-def trail(aws_endpoints: LocalAws, aws: Resources, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder, after a wrap and an unwrap by a function and by an operator, and a refusal."""
-    from phivault.adapters.aws import client
+def own_endpoints() -> Iterator[LocalAws]:
+    """Endpoints that nobody else has called, with the environment that leads there."""
+    from local.aws import LocalAws
+    from phivault.adapters.aws import forget_clients
 
+    running = LocalAws.start()
+    before = {name: os.environ.get(name) for name in running.environment()}
+    os.environ.update(running.environment())
+    forget_clients()
+    yield running
+    forget_clients()
+    for name, value in before.items():
+        os.environ.pop(name) if value is None else os.environ.update({name: value})
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def bucket(own_endpoints: LocalAws) -> str:
+    from local.aws_resources import create_audit_bucket
+
+    return create_audit_bucket("trail")
+
+
+@pytest.fixture(scope="module")
+def trail(own_endpoints: LocalAws, bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder, after a wrap and an unwrap by a function and by an operator, and a refusal."""
     folder = tmp_path_factory.mktemp("trail")
-    for kms in (_as("records"), client("kms")):
-        made = kms.generate_data_key(KeyId=aws.subject_key_arn, NumberOfBytes=32, EncryptionContext=CONTEXT)
+    operator = boto3.client("kms")
+    key = operator.create_key()["KeyMetadata"]["Arn"]
+    for kms in (boto3.client("kms", config=Config(user_agent_appid="records")), operator):
+        made = kms.generate_data_key(KeyId=key, NumberOfBytes=32, EncryptionContext=CONTEXT)
         kms.decrypt(CiphertextBlob=made["CiphertextBlob"], EncryptionContext=CONTEXT)
         with pytest.raises(ClientError):
             kms.decrypt(CiphertextBlob=made["CiphertextBlob"], EncryptionContext=CONTEXT | {"tenant": "south"})
-    aws_endpoints.start_trail(aws.trail_bucket, folder)
+    own_endpoints.start_trail(bucket, folder)
     deadline = time.monotonic() + 15
     while not list(folder.rglob("*.json.gz")):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     return folder
-
-
-def _as(function: str) -> Any:
-    """As an execution environment calls: the SDK puts the application id into its user agent."""
-    return boto3.client("kms", config=Config(user_agent_appid=function))
 
 
 def _records(folder: Path) -> list[dict[str, Any]]:
@@ -76,23 +96,23 @@ def test_a_refusal_has_its_code(trail: Path) -> None:
     assert len(refused) == 2
 
 
-def test_the_files_are_cloudtrails_and_the_same_in_the_bucket(trail: Path, aws: Resources) -> None:
+def test_the_files_are_cloudtrails_and_the_same_in_the_bucket(trail: Path, bucket: str) -> None:
     from phivault.adapters.aws import client
 
     for path in trail.rglob("*.json.gz"):
         key = str(path.relative_to(trail))
         assert key.startswith(f"AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/2")
-        stored = client("s3").get_object(Bucket=aws.trail_bucket, Key=key)["Body"].read()
+        stored = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         assert stored == path.read_bytes()
         list(parse(stored, key))
 
 
-def test_the_adapter_reads_what_was_delivered_since(trail: Path, aws: Resources) -> None:
+def test_the_adapter_reads_what_was_delivered_since(trail: Path, bucket: str) -> None:
     from datetime import UTC, datetime, timedelta
 
     from phivault.adapters.s3_trail import S3Trail
 
     now = datetime.now(UTC)
-    files = dict(S3Trail(aws.trail_bucket).files(now - timedelta(hours=25)))
+    files = dict(S3Trail(bucket).files(now - timedelta(hours=25)))
     assert {path.name: path.read_bytes() for path in trail.rglob("*.json.gz")}.items() <= files.items()
-    assert list(S3Trail(aws.trail_bucket).files(now + timedelta(minutes=5))) == []
+    assert list(S3Trail(bucket).files(now + timedelta(minutes=5))) == []
