@@ -65,6 +65,7 @@ def test_demo_json_is_whole_and_private(stack: RunningStack) -> None:
         "region",
         "aws_endpoint_url",
         "aws_endpoint_url_s3",
+        "aws_endpoint_url_lambda",
         "aws_access_key_id",
         "aws_secret_access_key",
         "cognito",
@@ -74,6 +75,7 @@ def test_demo_json_is_whole_and_private(stack: RunningStack) -> None:
         "log_vkey",
         "witness_vkey",
         "postgres_dsn",
+        "settings",
         "tenants",
     }
     assert set(facts["cognito"]) == {"endpoint_url", "user_pool_id", "client_id"}
