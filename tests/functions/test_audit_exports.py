@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import httpx
 import pytest
 
@@ -150,6 +151,22 @@ def test_an_operator_gets_no_export_of_a_tenant_that_is_none(stack: RunningStack
         assert (done.returncode, done.stdout) == (1, "")
         assert "no line of this tenant" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_job_made_up_by_who_may_invoke_the_exporter_is_refused(stack: RunningStack, officer: httpx.Client) -> None:
+    id = str(uuid.uuid4())
+    job = {"id": id, "tenant": stack.tenants[0], "open": True, "asker": {"user_id": "someone", "role": "auditor"}}
+    payload = json.dumps({"job": job}).encode()
+    functions = boto3.client(
+        "lambda",
+        endpoint_url=stack.facts["aws_endpoint_url_lambda"],
+        region_name=stack.facts["region"],
+        aws_access_key_id=stack.facts["aws_access_key_id"],
+        aws_secret_access_key=stack.facts["aws_secret_access_key"],
+    )
+    answer = json.loads(functions.invoke(FunctionName="exporter", Payload=payload)["Payload"].read())
+    assert answer["error"] == "denied"
+    assert id not in {one["id"] for one in ok(officer.get(EXPORTS))["exports"]}
 
 
 @pytest.mark.parametrize("id", ["Zebra", "..%2F..%2Fstatus", "0" * 36, "%00"])
