@@ -30,6 +30,7 @@ class Erased:
     """Two exports, of before and after, and what could still be opened after."""
 
     folder: Path
+    patient: str
     account: str
     opened: dict[str, dict[str, Any]]
 
@@ -66,7 +67,7 @@ def erased(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Era
     for key in (f"Patient/{subject}", f"User/{user}"):
         worked(phivault(stack, "keys", "destroy", "--tenant", tenant, "--subject", key, "--yes"))
     worked(phivault(stack, "audit", "export", str(folder / AFTER), "--open", str(folder / OPENED)))
-    return Erased(folder, user, _opened(folder / OPENED))
+    return Erased(folder, subject, user, _opened(folder / OPENED))
 
 
 def _opened(file: Path) -> dict[str, dict[str, Any]]:
@@ -91,7 +92,8 @@ def test_what_the_person_left_in_it_opens_no_more(erased: Erased) -> None:
 
 
 def test_what_others_left_opens_as_before(erased: Erased) -> None:
-    opened = [erased.opened[event["id"]] for event in erased.events("clinician")]
+    theirs = [event for event in erased.events("clinician") if event["patient"] == erased.patient]
+    opened = [erased.opened[event["id"]] for event in theirs]
     assert opened
     assert all("user_email" in fields for fields in opened)
 

@@ -119,7 +119,7 @@ def test_the_stack_and_its_users_leave_nothing_unaccounted_for(stack: RunningSta
     report = _reconcile(stack, evidence)
     assert report["looked_at"]["unwraps"] > 10
     assert report["looked_at"]["requests"] > 10
-    assert report["excused"] == []
+    assert {one["kind"] for one in report["excused"]} <= {Kind.UNRECORDED_REFUSAL}, "of outages that others rehearsed"
 
 
 @pytest.fixture
