@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -110,22 +111,23 @@ def test_half_a_download_leaves_nothing(files: Files, tmp_path: Path, error: Bas
     assert names(tmp_path) == []
 
 
-@pytest.fixture
+@contextmanager
 def full() -> Iterator[None]:
-    """No file takes more than 100 bytes, as on a disk that is full."""
+    """No file of this process takes more than 100 bytes, as on a disk that is full: pytest's own report neither."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("full")
 def test_a_full_disk_is_told_and_keeps_nothing(files: Files, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="export can't be written"):
+    with full(), pytest.raises(InvalidInput, match="export can't be written"):
         save(Offered(files), tmp_path / "export", QUIET)
-    with pytest.raises(InvalidInput, match="personal can't be written"):
+    with full(), pytest.raises(InvalidInput, match="personal can't be written"):
         save_personal(bytes(101), tmp_path / "personal")
     assert names(tmp_path) == []
 
