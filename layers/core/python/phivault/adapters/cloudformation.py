@@ -47,5 +47,6 @@ def _send(url: str, document: Mapping[str, Any]) -> None:
     request = urllib.request.Request(  # noqa: S310  (the scheme is checked above)
         url, json.dumps(document).encode(), {"Content-Type": ""}, method="PUT"
     )
+    # This request is the one whose scheme was checked above.
     with urllib.request.urlopen(request, timeout=_SECONDS, context=context):  # noqa: S310  # nosec B310
         pass

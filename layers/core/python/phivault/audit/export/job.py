@@ -22,7 +22,7 @@ from phivault.audit.system import NO_TENANT, system_event
 from phivault.errors import AccessDenied, Conflict, InvalidInput, NotFound, PhivaultError, Unavailable
 
 OPERATOR: Final = "operator"
-"""The role of who invoked the exporter itself; CloudTrail tells which of them, by the request's id."""
+"""The role of who invoked the exporter itself; AWS's trail tells which of them, by the request's id."""
 QUEUED_FOR: Final = timedelta(hours=6)
 """How long Lambda tries to hand over an event."""
 RUNS_FOR: Final = timedelta(minutes=16)
@@ -131,7 +131,8 @@ class Jobs(Protocol):
 
 
 class Folder(Sink, Protocol):
-    """A sink for one export, and for what lies beside it: ``put_personal`` keeps a file for a day, not longer."""
+    """A sink for one export, and for what lies beside it: ``put_personal`` keeps a file for some
+    days at most: what it holds must not outlive an erasure for long."""
 
     def put_personal(self, body: bytes) -> None: ...
 

@@ -78,6 +78,7 @@ def _loaded(export: Path, personal: Path | None) -> duckdb.DuckDBPyConnection:
 def _read(found: duckdb.DuckDBPyConnection, table: str, files: list[str], columns: dict[str, str]) -> None:
     # Types are given, never guessed: a guess would depend on the lines.
     typed = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
+    # The names are ours; what an auditor brings, the files, is a parameter.
     found.execute(
         f"CREATE TABLE {table} AS SELECT * FROM read_json($files, format = 'newline_delimited', compression = 'zstd', "  # noqa: S608  # nosec B608
         f"columns = {{{typed}}}, maximum_object_size = {_LARGEST_LINE})",
