@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextvars import Context
+
 import pytest
 
 from phivault.audit.canonical import EventLine, Link, encode
@@ -88,10 +90,8 @@ def test_a_key_is_named_without_a_slash() -> None:
 
 
 def test_what_happens_beneath_a_request_names_it() -> None:
-    token = request.set("request-1")
-    try:
-        assert system_event(Action.KEY_CREATE).request_id == "request-1"
-        assert system_event(Action.KEY_CREATE, request_id="other").request_id == "other"
-    finally:
-        request.reset(token)
-    assert system_event(Action.KEY_CREATE).request_id == ""
+    beneath = Context()
+    beneath.run(request.set, "request-1")
+    assert beneath.run(system_event, Action.KEY_CREATE).request_id == "request-1"
+    assert beneath.run(system_event, Action.KEY_CREATE, request_id="other").request_id == "other"
+    assert Context().run(system_event, Action.KEY_CREATE).request_id == ""
