@@ -65,12 +65,27 @@ _KEYS = (
     Grant("subject_keys_table", ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")),
 )
 _KEYS_SETTINGS = ("subject_key_arn", "subject_keys_table", "subject_key_cache_seconds")
-_SESSION = (Grant("access_state_table", ("dynamodb:GetItem",)),)
+# A session's row and its tenant's rules in one call; when it was last used, once a minute.
+_SESSION = (Grant("access_state_table", ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")),)
 _SESSION_SETTINGS = ("access_state_table", "client_id", "token_issuer")
 # The laptop's DSN holds a password. In the cloud the host is named instead, and an IAM token signs in to it.
 _POSTGRES_SETTINGS = ("postgres_dsn", "postgres_host")
 _POSTGRES = (Grant("postgres_host", ("rds-db:connect",), part="phivault_app"),)
 _API_SETTINGS = ("profile", "cors_origins")
+# A function that signs people in, or changes who they are, keeps its own rows beside their sessions.
+_STATE = Grant(
+    "access_state_table",
+    (
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "dynamodb:DeleteItem",
+    ),
+)
+_EMAIL = Grant("email_identity_arn", ("ses:SendEmail",))
+_SMS = Grant("sms_origination_arn", ("sms-voice:SendTextMessage",))
 
 TABLE: tuple[Function, ...] = (
     Function(
@@ -87,19 +102,128 @@ TABLE: tuple[Function, ...] = (
         grants=(
             *_RECORD,
             *_KEYS,
-            Grant(
-                "access_state_table",
-                ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"),
-            ),
+            _STATE,
             Grant("user_pool_id", ("cognito-idp:AdminInitiateAuth", "cognito-idp:AdminRespondToAuthChallenge")),
         ),
     ),
     Function(
+        name="accounts",
+        purpose="Sign-up, and the ways back to an account: recovery codes, a forgotten password",
+        routes=(
+            Route("POST", "/v1/auth/sign-up", public=True),
+            Route("POST", "/v1/auth/confirm-sign-up", public=True),
+            Route("POST", "/v1/auth/resend-code", public=True),
+            Route("POST", "/v1/auth/mfa/recover", public=True),
+            Route("POST", "/v1/auth/password/forgot", public=True),
+            Route("POST", "/v1/auth/password/reset", public=True),
+        ),
+        settings=(
+            *_API_SETTINGS,
+            *_RECORD_SETTINGS,
+            *_KEYS_SETTINGS,
+            *_SESSION_SETTINGS,
+            "user_pool_id",
+            "email_sender",
+            "sms_origination_arn",
+        ),
+        grants=(
+            *_RECORD,
+            *_KEYS,
+            _STATE,
+            Grant(
+                "user_pool_id",
+                (
+                    "cognito-idp:AdminInitiateAuth",
+                    "cognito-idp:AdminGetUser",
+                    "cognito-idp:AdminCreateUser",
+                    "cognito-idp:AdminSetUserPassword",
+                    "cognito-idp:AdminSetUserMFAPreference",
+                    "cognito-idp:AdminUpdateUserAttributes",
+                ),
+            ),
+            _EMAIL,
+            _SMS,
+        ),
+    ),
+    Function(
         name="me",
-        purpose="What a signed-in user sees of themselves",
-        routes=(Route("GET", "/v1/me"),),
-        settings=_API_SETTINGS + _RECORD_SETTINGS + _KEYS_SETTINGS + _SESSION_SETTINGS,
-        grants=(*_RECORD, *_KEYS, *_SESSION),
+        purpose="What a signed-in user sees and changes of themselves",
+        routes=(
+            Route("GET", "/v1/me"),
+            Route("GET", "/v1/me/sessions"),
+            Route("DELETE", "/v1/me/sessions"),
+            Route("DELETE", "/v1/me/sessions/{id}"),
+            Route("GET", "/v1/me/mfa"),
+            Route("PUT", "/v1/me/mfa"),
+            Route("POST", "/v1/me/mfa/totp"),
+            Route("PUT", "/v1/me/mfa/totp"),
+            Route("POST", "/v1/me/mfa/recovery-codes"),
+            Route("DELETE", "/v1/me/mfa/reset"),
+        ),
+        settings=_API_SETTINGS
+        + _RECORD_SETTINGS
+        + _KEYS_SETTINGS
+        + _SESSION_SETTINGS
+        + ("user_pool_id", "email_sender"),
+        grants=(
+            *_RECORD,
+            *_KEYS,
+            _STATE,
+            Grant(
+                "user_pool_id",
+                (
+                    "cognito-idp:AdminGetUser",
+                    "cognito-idp:AdminSetUserMFAPreference",
+                    "cognito-idp:AdminUpdateUserAttributes",
+                ),
+            ),
+            _EMAIL,
+        ),
+    ),
+    Function(
+        name="admin",
+        purpose="Users and settings of a tenant, for its administrators",
+        routes=(
+            Route("GET", "/v1/admin/users"),
+            Route("POST", "/v1/admin/users"),
+            Route("GET", "/v1/admin/users/export"),
+            Route("GET", "/v1/admin/users/{id}"),
+            Route("DELETE", "/v1/admin/users/{id}"),
+            Route("PUT", "/v1/admin/users/{id}/role"),
+            Route("POST", "/v1/admin/users/{id}/suspend"),
+            Route("POST", "/v1/admin/users/{id}/resume"),
+            Route("POST", "/v1/admin/users/{id}/mfa-reset"),
+            Route("DELETE", "/v1/admin/users/{id}/mfa-reset"),
+            Route("POST", "/v1/admin/users/{id}/mfa-reset/approve"),
+            Route("GET", "/v1/admin/users/{id}/sessions"),
+            Route("DELETE", "/v1/admin/users/{id}/sessions"),
+            Route("DELETE", "/v1/admin/users/{id}/sessions/{session}"),
+            Route("DELETE", "/v1/admin/invitations/{id}"),
+            Route("GET", "/v1/admin/settings"),
+            Route("PUT", "/v1/admin/settings"),
+            Route("GET", "/v1/admin/ip-allow-list"),
+            Route("PUT", "/v1/admin/ip-allow-list"),
+        ),
+        settings=_API_SETTINGS
+        + _RECORD_SETTINGS
+        + _KEYS_SETTINGS
+        + _SESSION_SETTINGS
+        + ("user_pool_id", "email_sender"),
+        grants=(
+            *_RECORD,
+            *_KEYS,
+            _STATE,
+            Grant(
+                "user_pool_id",
+                (
+                    "cognito-idp:AdminDisableUser",
+                    "cognito-idp:AdminEnableUser",
+                    "cognito-idp:AdminUserGlobalSignOut",
+                    "cognito-idp:AdminUpdateUserAttributes",
+                ),
+            ),
+            _EMAIL,
+        ),
     ),
     Function(
         name="records",
@@ -127,7 +251,8 @@ TABLE: tuple[Function, ...] = (
             *_RECORD,
             *_KEYS,
             *_POSTGRES,
-            Grant("access_state_table", ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem")),
+            *_SESSION,
+            Grant("access_state_table", ("dynamodb:PutItem",)),
         ),
     ),
     Function(

@@ -9,7 +9,8 @@
     │   └── InvalidCredentials 401
     ├── AccessDenied 403
     │   ├── PurposeRequired 403
-    │   └── SignInAgain 403      the session is good, its sign-in too old for what was asked
+    │   ├── SignInAgain 403      the session is good, its sign-in too old for what was asked
+    │   └── SourceRefused 403    the tenant doesn't let this role in from where the request comes from
     ├── NotFound 404
     ├── MethodNotAllowed 405
     ├── Conflict 409
@@ -70,6 +71,10 @@ class PurposeRequired(AccessDenied):
 
 class SignInAgain(AccessDenied):
     code, title = "sign-in-again", "A recent sign-in is required"
+
+
+class SourceRefused(AccessDenied):
+    code, title = "source-refused", "Not permitted from here"
 
 
 class NotFound(PhivaultError):

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     user_pool_id: str = ""
     client_id: str = ""
     token_issuer: str = ""
+    email_sender: str = ""
+    sms_origination_arn: str = ""
     alert_topic_arn: str = ""
     cors_origins: tuple[str, ...] = ()
 

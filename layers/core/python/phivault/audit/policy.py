@@ -59,6 +59,12 @@ def _auth(when: str, hold: str, flags: tuple[str, ...] = _LOG_IN, by: str = "aut
     return Rule(by=by, when=when, hold=hold, flags=flags, risk=risk)
 
 
+def _admin(when: str, hold: str = "", risk: RiskLevel = HIGH, by: str = "admin") -> Rule:
+    flags = ("gdpr:art32", "hipaa:164.308.a.4", "soc2:cc6.2", "soc2:cc6.3")
+    hold = hold or "resource `User` and its id; user_id is the administrator's"
+    return Rule(by=by, when=when, hold=hold, flags=flags, risk=risk, denied=HIGH, decided=True)
+
+
 def _fhir(when: str, hold: str, flags: tuple[str, ...] = _ACCESS, by: str = "records", risk: RiskLevel = LOW) -> Rule:
     # A failed request for nobody's data in particular says little; one for a patient's is HIGH (see ``risk``).
     return Rule(by=by, when=when, hold=hold, flags=flags, risk=risk, failed=None, denied=MEDIUM, decided=True)
@@ -111,9 +117,73 @@ POLICY: Final[dict[Action, Rule]] = {
         _TOKEN,
         by="every function that takes a token",
     ),
+    Action.SIGN_UP: _auth(
+        "a sign-up is begun, before its first code is sent", "the e-mail address sealed", by="accounts", risk=MEDIUM
+    ),
+    Action.SIGN_UP_CONFIRM: _auth(
+        "a code of a sign-up is answered, rightly or not; with the last one, before the account exists",
+        _CHALLENGED,
+        by="accounts",
+        risk=MEDIUM,
+    ),
+    Action.CODE_SEND: _auth(
+        "before a one-time code or a notice leaves, by us or by Cognito",
+        "resource `Message`, resource_id its purpose; never the code",
+        by="accounts, custom_message",
+    ),
+    Action.MFA_RECOVER: _auth(
+        "a recovery code or an approved reset is used: the factors go, a new one has to be enrolled",
+        _CHALLENGED,
+        by="accounts",
+        risk=HIGH,
+    ),
+    Action.PASSWORD_FORGOT: _auth(
+        "a reset of the password is asked for, before a code is sent", "the e-mail address sealed", by="accounts"
+    ),
+    Action.PASSWORD_RESET: _auth(
+        "a new password is set with a code, by us or past us at Cognito; all sessions end",
+        "user; flag `sessions:ended:<count>`",
+        by="accounts, post_confirmation",
+        risk=HIGH,
+    ),
+    Action.ACCOUNT_CREATE: _auth(
+        "Cognito is about to make an account, or refuses one", "tenant, role", by="pre_sign_up", risk=HIGH
+    ),
+    Action.ADMISSION: _auth(
+        "Cognito asks whether an account may try a password now", "user, tenant, role", by="pre_authentication"
+    ),
+    Action.AUTHENTICATED: _auth(
+        "Cognito holds password and factor proven, before tokens", "user, tenant, role", by="post_authentication"
+    ),
     Action.PROFILE_READ: _auth(
         "before one's own profile is opened", "resource `User`, classes released", _ACCESS, by="me"
     ),
+    Action.SESSION_LIST: _auth("before one's own sessions are shown", "resource `Session`", _ACCESS, by="me"),
+    Action.SESSION_END: _auth("before one's own session is ended", "resource `Session` and its id", by="me"),
+    Action.MFA_READ: _auth("before one's own factors are shown", "resource `Factor`", _ACCESS, by="me"),
+    Action.MFA_CHANGE: _auth(
+        "before a factor is added, replaced or preferred", "resource `Factor`, its name", by="me", risk=HIGH
+    ),
+    Action.RECOVERY_CODES: _auth("before new recovery codes are shown, once", "user", by="me", risk=HIGH),
+    Action.USER_LIST: _admin("before users are listed", "resource `User`", LOW),
+    Action.USER_READ: _admin("before a user is shown", risk=LOW),
+    Action.USER_INVITE: _admin("before an invitation leaves", "resource `Invitation`, its id; role", MEDIUM),
+    Action.USER_UNINVITE: _admin("before an invitation is withdrawn", "resource `Invitation`, its id", MEDIUM),
+    Action.USER_ROLE: _admin("before a user's role or patient changes; their sessions end"),
+    Action.USER_SUSPEND: _admin("before a user is suspended; their sessions end"),
+    Action.USER_RESUME: _admin("before a suspension ends"),
+    Action.USER_OFFBOARD: _admin(
+        "before a user's access is ended for good, and once more when it has: the time between is what it took",
+        "resource `User` and its id; flags `access:ending`, `access:ended`, `sessions:ended:<count>`",
+    ),
+    Action.USER_EXPORT: _admin("before the list of users with their addresses is handed out", "resource `User`"),
+    Action.USER_SESSION_LIST: _admin("before a user's sessions are shown", risk=LOW),
+    Action.USER_SESSION_END: _admin("before a user's session is ended by somebody else", risk=MEDIUM),
+    Action.MFA_RESET_REQUEST: _admin("before the reset of a user's factors is asked for; the user is told"),
+    Action.MFA_RESET_APPROVE: _admin("before a second person approves it; it takes effect after the cooling period"),
+    Action.MFA_RESET_CANCEL: _admin("before it is cancelled, by an administrator or the user", by="admin, me"),
+    Action.SETTINGS_READ: _admin("before a tenant's settings are shown", "resource `Settings`", LOW),
+    Action.SETTINGS_CHANGE: _admin("before a tenant's settings change", "resource `Settings`, their version"),
     Action.CREATE: _fhir("before a resource is committed", _WRITTEN, _CHANGE),
     Action.READ: _fhir("before a resource is opened", _RESOURCE),
     Action.VREAD: _fhir("before an earlier version is opened", _RESOURCE),

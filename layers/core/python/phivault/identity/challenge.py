@@ -24,7 +24,7 @@ def challenge(identity: Identity, body: inputs.Challenge, source: Source) -> Cha
         # Not counted as a wrong code: whoever lacks a genuine session could lock accounts out with it.
         pending = identity.pending.of(body.session, body.challenge, account)
         attempt.user_id = pending.user_id
-        with identity.lockout.counting(account):
+        with identity.lockout.counting(account, source):
             answer = identity.provider.respond(body.challenge, body.session, body.email, body.answer)
     if isinstance(answer, Challenged):
         _go_on(identity, attempt, pending, answer)
@@ -45,7 +45,7 @@ def _issue(identity: Identity, attempt: Attempt, pending: PendingSignIn, answere
             if attempt.step not in FACTORS:  # a new password, say: a pool that goes on without a factor is refused
                 raise AccessDenied("The identity provider asked for no second factor")
             identity.pending.drop(answered)
-            identity.lockout.clear(pending.account)
+            identity.lockout.clear(pending.account, attempt.source)
             claims = read_own(tokens.access_token, identity.sessions.rules, identity.now())
             session = identity.sessions.open(claims, tokens.refresh_token, attempt.email or "", attempt.source)
         try:

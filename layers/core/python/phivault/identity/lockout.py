@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from phivault.errors import InvalidCredentials, TooManyRequests
+from phivault.identity.source import Source
 
 FREE_FAILURES = 5
 LONGEST_LOCK_SECONDS = 900
@@ -47,7 +48,7 @@ class Lockout:
         self._store, self._now = store, now
 
     @contextmanager
-    def counting(self, account: str) -> Iterator[None]:
+    def counting(self, account: str, source: Source) -> Iterator[None]:
         """Refuse with TooManyRequests while the account is locked, else count a failure that happens inside.
 
         Attempts at the same instant may all pass the check; the provider's own lock, which is atomic, stops those.
@@ -65,7 +66,7 @@ class Lockout:
             # The provider counts what we don't see, such as attempts that bypassed us: only its refusal is known.
             raise _locked(max(1, self._remaining(account))) from None
 
-    def clear(self, account: str) -> None:
+    def clear(self, account: str, source: Source) -> None:
         self._store.clear_failures(account)
 
     def _remaining(self, account: str) -> int:

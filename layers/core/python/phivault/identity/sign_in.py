@@ -18,7 +18,7 @@ def sign_in(identity: Identity, body: inputs.SignIn, source: Source) -> Challeng
     attempt = Attempt(identity, Action.SIGN_IN, source, body.email)
     with attempt.failure_recorded():
         account = account_of(identity.keys, body.email)
-        with identity.lockout.counting(account):
+        with identity.lockout.counting(account, source):
             challenged = identity.provider.initiate(body.email, body.password)
         attempt.user_id, attempt.step = challenged.user_id, challenged.challenge
         email = _sealed(identity, body.email, source)
