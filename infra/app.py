@@ -38,14 +38,15 @@ def stacks(app: App, settings: Deployment, sources: Sources) -> Application:
     keys = Keys(app, settings)
     network = Network(app, settings, keys.data)
     audit_log = AuditLog(app, settings, keys.data)
+    state = State(app, settings, keys.data)
     stores = Stores(
         keys=keys,
         network=network,
-        identity=Identity(app, settings, keys.data, audit_log, sources),
+        identity=Identity(app, settings, keys, audit_log, state, sources),
         database=Database(app, settings, network, keys.data),
         audit_log=audit_log,
         evidence=Evidence(app, settings, audit_log.access_logs),
-        state=State(app, settings, keys.data),
+        state=state,
     )
     WitnessStand(app, settings, keys, sources)
     return Application(app, settings, stores, sources)

@@ -69,7 +69,9 @@ class Application(Place):
         self.functions = {
             row.name: self._function(row, given)
             for row in TABLE
-            if row.trigger not in (MIGRATE, "cognito:pre-token-generation-v2") and row.name not in (WITNESS, RECONCILER)
+            if row.trigger != MIGRATE
+            and not row.trigger.startswith("cognito:")
+            and row.name not in (WITNESS, RECONCILER)
         }
         self.functions[RECONCILER] = self._reconciler(given)
         for function in self.functions.values():
@@ -120,7 +122,7 @@ class Application(Place):
         """Last: it is told the roles of the functions that may open keys."""
         roles = {
             made.row.name: made.role.role_arn
-            for made in self.functions.values()
+            for made in (*self.functions.values(), *self._stores.identity.triggers.values())
             if any("kms:Decrypt" in grant.actions for grant in made.row.grants)
         }
         (row,) = (row for row in TABLE if row.name == RECONCILER)
@@ -148,6 +150,8 @@ class Application(Place):
             "client_id": stores.identity.client.ref,
             "token_issuer": stores.identity.issuer,
             "user_pool_id": stores.identity.pool.ref,
+            "email_sender": settings.email_sender,
+            "sms_origination_arn": settings.sms_origination_arn,
             "alert_topic_arn": self.alerts.topic_arn,
             "postgres_host": stores.database.cluster.attr_endpoint_address,
             "postgres_secret_arn": stores.database.secret_arn,
@@ -180,6 +184,8 @@ class Application(Place):
             "subject_keys_table": stores.state.subject_keys.attr_arn,
             "access_state_table": stores.state.access_state.attr_arn,
             "user_pool_id": stores.identity.pool.attr_arn,
+            "email_identity_arn": self.settings.email_identity,
+            "sms_origination_arn": self.settings.sms_origination,
             "alert_topic_arn": self.alerts.topic_arn,
             "postgres_secret_arn": stores.database.secret_arn,
         }

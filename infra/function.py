@@ -70,7 +70,7 @@ class TableFunction(Construct):
         statements = [*granted(row, given.resources), *platform(row, use)]
         self.policy = managed_policy(self, "Policy", self.role, statements)
         self.function = self._function(place, given)
-        if row.trigger != "cognito:pre-token-generation-v2":  # the pool names this function, its policy the pool
+        if not row.trigger.startswith("cognito:"):  # the pool names this function, its policy the pool
             self.function.node.add_dependency(self.policy)
         self.alias = lambda_.Alias(self, "Live", alias_name=ALIAS, version=self.function.current_version)
         self._acknowledge(place, given)

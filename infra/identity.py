@@ -7,8 +7,6 @@ from typing import Any, Final
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
@@ -21,10 +19,12 @@ from infra.dead_letters import dead_letters
 from infra.function import Given, TableFunction
 from infra.function import Place as Around
 from infra.grants import Resources
+from infra.keys import Keys
 from infra.place import Place
 from infra.recording import joined, recording
 from infra.roles import managed_policy
 from infra.settings import Deployment
+from infra.state import State
 
 RESOURCE_SERVER, SCOPE = "phivault", "api"
 ATTRIBUTES: Final = {"tenant_id": False, "role": True, "patient_id": True}
@@ -36,24 +36,28 @@ REQUESTS_PER_ADDRESS: Final = 5000
 
 
 class Identity(Place):
-    """The pool, its client, and the trigger that it asks before it signs tokens."""
+    """The pool, its client, and the triggers that it asks: before a password, after it, before it signs tokens."""
 
     def __init__(
-        self, scope: Construct, settings: Deployment, data_key: kms.IKey, log: AuditLog, sources: Sources
+        self, scope: Construct, settings: Deployment, keys: Keys, log: AuditLog, state: State, sources: Sources
     ) -> None:
         super().__init__(scope, "identity", settings, stateful=True)
-        self._data_key = data_key
-        row = next(row for row in TABLE if row.trigger == "cognito:pre-token-generation-v2")
+        self._data_key = keys.data
         around = Around(
             settings=settings,
             sources=sources,
             layers=sources.layers(self, settings.architecture),
-            key_arn=data_key.key_arn,
-            dead_letters=dead_letters(self, data_key),
+            key_arn=keys.data.key_arn,
+            dead_letters=dead_letters(self, keys.data),
         )
         self.pool = self._pool()
-        self.trigger = TableFunction(self, row, around, self._given(log))
-        self._bind(self.trigger.alias)
+        given = self._given(keys, log, state)
+        self.triggers = {
+            row.trigger.removeprefix("cognito:"): TableFunction(self, row, around, given)
+            for row in TABLE
+            if row.trigger.startswith("cognito:")
+        }
+        self._bind()
         self.client = self._client()
         if settings.user_pool_tier == "PLUS":
             self._judge_risk()
@@ -61,9 +65,23 @@ class Identity(Place):
             self._accept_lesser_tier()
         self._protect()
 
-    def _given(self, log: AuditLog) -> Given:
-        """What the trigger records a refusal with."""
-        return joined(recording(self.settings, log), Given({}, Resources({"user_pool_id": self.pool.attr_arn})))
+    def _given(self, keys: Keys, log: AuditLog, state: State) -> Given:
+        """The pool isn't among the values: it names its triggers, and can't be named by them."""
+        values = {
+            "access_state_table": state.access_state.ref,
+            "subject_key_arn": keys.subjects.key_arn,
+            "subject_keys_table": state.subject_keys.ref,
+            "subject_key_cache_seconds": "300",
+            "email_sender": self.settings.email_sender,
+        }
+        arns = {
+            "user_pool_id": self.pool.attr_arn,
+            "access_state_table": state.access_state.attr_arn,
+            "subject_key_arn": keys.subjects.key_arn,
+            "subject_keys_table": state.subject_keys.attr_arn,
+            "email_identity_arn": self.settings.email_identity,
+        }
+        return joined(recording(self.settings, log), Given(values, Resources(arns)))
 
     @property
     def issuer(self) -> str:
@@ -84,7 +102,9 @@ class Identity(Place):
             auto_verified_attributes=["email"],
             user_attribute_update_settings={"attributesRequireVerificationBeforeUpdate": ["email"]},
             admin_create_user_config={"allowAdminCreateUserOnly": True},
-            account_recovery_setting={"recoveryMechanisms": [{"name": "admin_only", "priority": 1}]},
+            # Never by SMS, which may be the second factor too.
+            account_recovery_setting={"recoveryMechanisms": [{"name": "verified_email", "priority": 1}]},
+            email_configuration=self._sender(),
             mfa_configuration="ON",
             enabled_mfas=["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
             sms_configuration={
@@ -108,6 +128,16 @@ class Identity(Place):
         pool.apply_removal_policy(RemovalPolicy.RETAIN)
         return pool
 
+    def _sender(self) -> dict[str, str] | None:
+        """Who Cognito's own messages come from: the codes of a forgotten password."""
+        if not self.settings.email_sender:
+            return None
+        return {
+            "emailSendingAccount": "DEVELOPER",
+            "from": self.settings.email_sender,
+            "sourceArn": self.settings.email_identity_arn,
+        }
+
     def _sms_role(self, external: str) -> str:
         role = iam.Role(
             self,
@@ -121,17 +151,25 @@ class Identity(Place):
         wildcards(policy, "A telephone number is no resource that a policy could name", "*")
         return role.role_arn
 
-    def _bind(self, alias: lambda_.Alias) -> None:
-        trigger = cognito.CfnUserPool.PreTokenGenerationConfigProperty(
-            lambda_arn=alias.function_arn, lambda_version="V2_0"
+    def _bind(self) -> None:
+        arns = {name: made.alias.function_arn for name, made in self.triggers.items()}
+        self.pool.lambda_config = cognito.CfnUserPool.LambdaConfigProperty(
+            pre_sign_up=arns["pre-sign-up"],
+            pre_authentication=arns["pre-authentication"],
+            post_authentication=arns["post-authentication"],
+            custom_message=arns["custom-message"],
+            post_confirmation=arns["post-confirmation"],
+            pre_token_generation_config=cognito.CfnUserPool.PreTokenGenerationConfigProperty(
+                lambda_arn=arns["pre-token-generation-v2"], lambda_version="V2_0"
+            ),
         )
-        self.pool.lambda_config = cognito.CfnUserPool.LambdaConfigProperty(pre_token_generation_config=trigger)
-        alias.add_permission(
-            "Cognito",
-            principal=iam.ServicePrincipal("cognito-idp.amazonaws.com"),
-            source_arn=self.pool.attr_arn,
-            source_account=self.account,
-        )
+        for trigger in self.triggers.values():
+            trigger.alias.add_permission(
+                "Cognito",
+                principal=iam.ServicePrincipal("cognito-idp.amazonaws.com"),
+                source_arn=self.pool.attr_arn,
+                source_account=self.account,
+            )
 
     def _client(self) -> cognito.CfnUserPoolClient:
         server = cognito.CfnUserPoolResourceServer(

@@ -91,13 +91,28 @@ class Deployment(BaseModel):
     endpoint_zones: int = Field(2, ge=1, le=2, description="Availability zones that have interface endpoints")
 
     reserved_concurrency: int = Field(
-        50, ge=0, le=900, description="Executions that each function has to itself, and at most; 0: no reservation"
+        40,
+        ge=0,
+        le=900,
+        description="Executions that each of the twenty functions has to itself, and at most; 0: no reservation."
+        " An account's limit is 1,000 at first, of which AWS keeps 100 unreserved",
     )
     throttle_rate: int = Field(100, ge=1, le=10000, description="Requests a second, all clients together")
     throttle_burst: int = Field(200, ge=1, le=5000, description="Requests that may exceed the rate at once")
     cors_origins: Listed[Origin] = Field((), description="Origins whose pages may call, as a JSON list")
     domain_name: str = Field("", description="The API's own domain; empty: execute-api's")
     certificate_arn: str = Field("", description="The domain's ACM certificate, in the same region")
+    email_sender: str = Field(
+        "", description="The address that codes and notices to users come from; empty: none are sent, nobody signs up"
+    )
+    email_identity_arn: str = Field(
+        "", description="The verified SES identity (domain or address) of email_sender, in the same account and region"
+    )
+    sms_origination_arn: str = Field(
+        "",
+        description="The number, sender id or pool of AWS End User Messaging that texts codes to confirm a number;"
+        " empty: none are sent, nobody signs up",
+    )
     alert_email: str = Field("", description="Who hears of HIGH and CRITICAL events and of alarms")
     log_retention_days: _LOG_DAYS = Field(365, description="Of operational logs (the audit log has its own)")
     canary: bool = Field(True, description="Whether a release first takes a tenth of the requests for five minutes")
@@ -125,10 +140,26 @@ class Deployment(BaseModel):
             yield "domain_name, certificate_arn: one needs the other"
         if self.certificate_arn and not self.certificate_arn.startswith(f"arn:aws:acm:{self.region}:{self.account}:"):
             yield "certificate_arn: isn't a certificate of this account and region"
+        yield from self._senders()
         if self.alert_email and "@" not in self.alert_email:
             yield "alert_email: isn't an address"
         if len(set(self.tenant_context_key_ids)) != len(self.tenant_context_key_ids):
             yield "tenant_context_key_ids: names a key twice"
+
+    def _senders(self) -> Iterator[str]:
+        identity = f"arn:aws:ses:{self.region}:{self.account}:identity/"
+        domain = self.email_sender.rpartition("@")[2]
+        if bool(self.email_sender) != bool(self.email_identity_arn):
+            yield "email_sender, email_identity_arn: one needs the other"
+        elif self.email_sender and (
+            "@" not in self.email_sender
+            or self.email_identity_arn not in (identity + domain, identity + self.email_sender)
+        ):
+            yield "email_identity_arn: isn't the SES identity of email_sender or its domain, of this account and region"
+        if self.sms_origination_arn and not self.sms_origination_arn.startswith(
+            f"arn:aws:sms-voice:{self.region}:{self.account}:"
+        ):
+            yield "sms_origination_arn: isn't an origination of this account and region"
 
     def _weakened(self) -> Iterator[str]:
         """Production's floor. An override that goes below it is refused, however it came."""
@@ -152,6 +183,7 @@ class Deployment(BaseModel):
             "log_retention_days: a year of operational logs is production's least": self.log_retention_days >= 365,
             "cors_origins: production talks to pages served over https alone": not plain,
             "alert_email: production's alerts reach somebody": bool(self.alert_email),
+            "email_sender: production tells users of a changed password or factor": bool(self.email_sender),
         }
         yield from (reason for reason, held in floor.items() if not held)
 
@@ -159,6 +191,15 @@ class Deployment(BaseModel):
     def witness(self) -> str:
         """The witness's account."""
         return self.witness_account or self.account
+
+    @property
+    def email_identity(self) -> str:
+        """An ARN that a grant can be on; without a sender that of nothing (RFC 2606)."""
+        return self.email_identity_arn or f"arn:aws:ses:{self.region}:{self.account}:identity/unset.invalid"
+
+    @property
+    def sms_origination(self) -> str:
+        return self.sms_origination_arn or f"arn:aws:sms-voice:{self.region}:{self.account}:sender-id/unset/ZZ"
 
     @property
     def prefix(self) -> str:

@@ -26,6 +26,9 @@ PROFILES: Final[dict[str, dict[str, Any]]] = {
     "production": {
         "witness_account": "444455556666",
         "alert_email": "security@clinic.example",
+        "email_sender": "no-reply@clinic.example",
+        "email_identity_arn": "arn:aws:ses:us-east-1:111122223333:identity/clinic.example",
+        "sms_origination_arn": "arn:aws:sms-voice:us-east-1:111122223333:pool/pool-00000000000000000000",
         "cors_origins": ["https://app.clinic.example", "https://portal.clinic.example"],
         "domain_name": "api.clinic.example",
         "certificate_arn": "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000",

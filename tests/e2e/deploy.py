@@ -27,6 +27,9 @@ CONTEXT = {
     "region": REGION,
     "architecture": here(),
     "alert_email": "security@example.org",
+    "email_sender": "no-reply@example.org",
+    "email_identity_arn": f"arn:aws:ses:{REGION}:{ACCOUNT}:identity/example.org",
+    "sms_origination_arn": f"arn:aws:sms-voice:{REGION}:{ACCOUNT}:phone-number/phone-0",
     "witness_waiver": "This account is an emulator that lives for minutes",
 }
 TIMEOUT = 400.0

@@ -13,6 +13,8 @@ PRODUCTION = DEV | {
     "profile": "production",
     "witness_account": "444455556666",
     "alert_email": "security@clinic.example",
+    "email_sender": "no-reply@clinic.example",
+    "email_identity_arn": "arn:aws:ses:us-east-1:111122223333:identity/clinic.example",
 }
 
 
@@ -57,6 +59,8 @@ MALFORMED = [
     ("cors_origins", '["https://app.example', "cors_origins"),
     ("domain_name", "api.clinic.example", "domain_name, certificate_arn"),
     ("alert_email", "nobody", "alert_email"),
+    ("email_sender", "no-reply@clinic.example", "email_sender, email_identity_arn: one needs the other"),
+    ("sms_origination_arn", "arn:aws:sms-voice:us-east-1:999922223333:pool/x", "sms_origination_arn: isn't"),
     ("tenant_context_key_ids", '["a", "b", "c"]', "tenant_context_key_ids"),
     ("tenant_context_key_ids", '["a", "a"]', "tenant_context_key_ids"),
     ("tenant_context_key_ids", '["a|b"]', "tenant_context_key_ids"),

@@ -20,16 +20,26 @@ def test_nobody_signs_in_with_a_password_alone(stacks: Assembly):
     assert password["MinimumLength"] >= 12
     assert all(password[f"Require{kind}"] for kind in ("Lowercase", "Uppercase", "Numbers", "Symbols"))
     recovery = pool["AccountRecoverySetting"]["RecoveryMechanisms"]
-    assert [one["Name"] for one in recovery] == ["admin_only"]
+    assert [one["Name"] for one in recovery] == ["verified_email"]  # never SMS, which may be the factor
 
 
-def test_the_trigger_is_asked_before_tokens_are_signed(stacks: Assembly):
-    trigger = only(stacks, "AWS::Cognito::UserPool")["LambdaConfig"]["PreTokenGenerationConfig"]
-    assert trigger["LambdaVersion"] == "V2_0"
-    alias = trigger["LambdaArn"]["Ref"]
-    assert resources(stacks)[f"identity/{alias}"]["Properties"]["Name"] == "live"
+def test_every_trigger_is_asked_by_its_live_alias(stacks: Assembly):
+    config = dict(only(stacks, "AWS::Cognito::UserPool")["LambdaConfig"])
+    before_tokens = config.pop("PreTokenGenerationConfig")
+    assert before_tokens["LambdaVersion"] == "V2_0"
+    assert set(config) == {"PreSignUp", "PreAuthentication", "PostAuthentication", "CustomMessage", "PostConfirmation"}
+    aliases = {before_tokens["LambdaArn"]["Ref"], *(arn["Ref"] for arn in config.values())}
+    assert len(aliases) == 6
+    assert {resources(stacks)[f"identity/{alias}"]["Properties"]["Name"] for alias in aliases} == {"live"}
     permissions = [p for p in properties(stacks, "AWS::Lambda::Permission") if p["Principal"].startswith("cognito-idp")]
-    assert [(p["FunctionName"]["Ref"], "SourceArn" in p) for p in permissions] == [(alias, True)]
+    assert {p["FunctionName"]["Ref"] for p in permissions} == aliases
+    assert all("SourceArn" in p and "SourceAccount" in p for p in permissions)
+
+
+def test_codes_of_a_forgotten_password_come_from_the_deployments_own_address(production: Assembly):
+    sender = only(production, "AWS::Cognito::UserPool")["EmailConfiguration"]
+    assert sender["EmailSendingAccount"] == "DEVELOPER"
+    assert sender["SourceArn"].endswith(":identity/clinic.example")
 
 
 def test_tokens_live_short_and_refresh_tokens_once(stacks: Assembly):
