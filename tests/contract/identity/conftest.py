@@ -34,7 +34,7 @@ from phivault.identity.provider import Challenged, ChallengeName, Tokens
 from phivault.identity.service import Identity
 from phivault.identity.session import Sessions
 from phivault.identity.sign_in import sign_in
-from tests.unit.identity.fakes import HOME, MemoryEvents, MemoryKeys
+from tests.unit.identity.fakes import HOME, MemoryEvents, MemoryKeys, MemoryMessenger
 
 POOL_ID, CLIENT_ID = "us-east-1_Contract", "0123456789contract"
 ENDPOINT = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"
@@ -112,6 +112,7 @@ class Stack:
             lockout=Lockout(self.state, self.clock),
             recorder=recorder,
             keys=keys,
+            messenger=MemoryMessenger(),
             now=self.clock,
         )
 

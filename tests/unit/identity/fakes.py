@@ -22,6 +22,7 @@ from phivault.errors import AccessDenied, Conflict, InvalidCredentials, TooManyR
 from phivault.identity import inputs
 from phivault.identity.claims import SCOPE, TokenRules
 from phivault.identity.lockout import Failures, Lockout
+from phivault.identity.messages import Message
 from phivault.identity.pending import PendingSignIn, PendingSignIns
 from phivault.identity.provider import Challenged, ChallengeName, Tokens, TotpSecret
 from phivault.identity.service import Identity
@@ -286,6 +287,28 @@ def authorized(access_token: str) -> dict[str, str]:
     return {name: str(value) for name, value in claims.items()}
 
 
+class MemoryMessenger:
+    """Messenger. ``down`` refuses before sending, ``lost_answer`` fails after it."""
+
+    def __init__(self) -> None:
+        self.emails: list[tuple[str, Message]] = []
+        self.texts: list[tuple[str, Message]] = []
+        self.down = self.lost_answer = False
+
+    def email(self, to: str, message: Message) -> None:
+        self._keep(self.emails, to, message)
+
+    def sms(self, to: str, message: Message) -> None:
+        self._keep(self.texts, to, message)
+
+    def _keep(self, kept: list[tuple[str, Message]], to: str, message: Message) -> None:
+        if self.down:
+            raise Unavailable("The carrier is down")
+        kept.append((to, message))
+        if self.lost_answer:
+            raise Unavailable("No answer")
+
+
 class World:
     """Everything that the verbs need, one clinician, and how to look behind the scenes."""
 
@@ -298,6 +321,7 @@ class World:
         self.provider = FakeProvider(self.clock)
         self.recorder = Recorder(self.events_store, self.events_store, deadline_seconds=1)
         self.sessions = Sessions(self.state, self.recorder, self.keys, RULES, now=self.clock)
+        self.messenger = MemoryMessenger()
         self.identity = Identity(
             provider=self.provider,
             sessions=self.sessions,
@@ -305,6 +329,7 @@ class World:
             lockout=Lockout(self.state, self.clock),
             recorder=self.recorder,
             keys=self.keys,
+            messenger=self.messenger,
             now=self.clock,
         )
         self.person = self.enrol(Person("clinician@example.test"))

@@ -150,6 +150,7 @@ def identity() -> Identity:
     import time
 
     from phivault.adapters.cognito import Cognito
+    from phivault.adapters.messenger import AwsMessenger
     from phivault.identity.lockout import Lockout
     from phivault.identity.pending import PendingSignIns
     from phivault.identity.service import Identity
@@ -161,6 +162,7 @@ def identity() -> Identity:
         lockout=Lockout(_session_rows(), time.time),
         recorder=recorder(),
         keys=subject_keys(),
+        messenger=AwsMessenger(settings().email_sender, settings().sms_origination_arn),
     )
 
 

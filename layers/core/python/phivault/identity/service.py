@@ -13,6 +13,7 @@ from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import PhivaultError
 from phivault.identity.events import Trace, unattributed
 from phivault.identity.lockout import Lockout
+from phivault.identity.messages import Messenger
 from phivault.identity.pending import PendingSignIns
 from phivault.identity.provider import IdentityProvider, Tokens
 from phivault.identity.session import Session, Sessions
@@ -29,6 +30,7 @@ class Identity:
     lockout: Lockout
     recorder: Recorder
     keys: SubjectKeys
+    messenger: Messenger
     now: Callable[[], float] = time.time
 
     def trace(self, action: Action, source: Source, step: str = "", error: PhivaultError | None = None) -> Trace:
