@@ -22,6 +22,9 @@ from local.serve import Server
 from phivault.adapters.access_state_table import TABLE
 from phivault.adapters.aws import client, forget_clients
 from phivault.adapters.cognito import Cognito
+from phivault.adapters.cognito_users import CognitoUsers
+from phivault.adapters.dynamodb_directory import DynamoDirectory
+from phivault.adapters.dynamodb_mfa_reset import DynamoMfaResets
 from phivault.adapters.dynamodb_sessions import DynamoSessions
 from phivault.audit.recorder import Recorder
 from phivault.crypto.subject_keys import SubjectKeys
@@ -111,6 +114,9 @@ class Stack:
             pending=PendingSignIns(self.state),
             lockout=Lockout(self.state, self.clock),
             recorder=recorder,
+            directory=DynamoDirectory(table),
+            user_admin=CognitoUsers(POOL_ID),
+            mfa_resets=DynamoMfaResets(table, now=self.clock),
             keys=keys,
             messenger=MemoryMessenger(),
             now=self.clock,

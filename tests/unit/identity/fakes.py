@@ -28,6 +28,7 @@ from phivault.identity.provider import Challenged, ChallengeName, Tokens, TotpSe
 from phivault.identity.service import Identity
 from phivault.identity.session import Session, Sessions
 from phivault.identity.source import Source
+from tests.unit.identity.fake_administration import FakeUserAdmin, MemoryDirectory, MemoryMfaResets
 
 RULES = TokenRules("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Test", "client-of-tests")
 HOME = Source("198.51.100.7", "ExampleApp/1.0", "0199b3c2-0000-7000-8000-000000000001")
@@ -319,6 +320,9 @@ class World:
         self.key_store = MemoryKeys()
         self.keys = SubjectKeys(self.key_store, self.key_store, now=self.clock)
         self.provider = FakeProvider(self.clock)
+        self.directory = MemoryDirectory()
+        self.user_admin = FakeUserAdmin()
+        self.mfa_resets = MemoryMfaResets(self.clock)
         self.recorder = Recorder(self.events_store, self.events_store, deadline_seconds=1)
         self.sessions = Sessions(self.state, self.recorder, self.keys, RULES, now=self.clock)
         self.messenger = MemoryMessenger()
@@ -328,6 +332,9 @@ class World:
             pending=PendingSignIns(self.state),
             lockout=Lockout(self.state, self.clock),
             recorder=self.recorder,
+            directory=self.directory,
+            user_admin=self.user_admin,
+            mfa_resets=self.mfa_resets,
             keys=self.keys,
             messenger=self.messenger,
             now=self.clock,

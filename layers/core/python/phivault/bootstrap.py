@@ -150,6 +150,9 @@ def identity() -> Identity:
     import time
 
     from phivault.adapters.cognito import Cognito
+    from phivault.adapters.cognito_users import CognitoUsers
+    from phivault.adapters.dynamodb_directory import DynamoDirectory
+    from phivault.adapters.dynamodb_mfa_reset import DynamoMfaResets
     from phivault.adapters.messenger import AwsMessenger
     from phivault.identity.lockout import Lockout
     from phivault.identity.pending import PendingSignIns
@@ -161,6 +164,9 @@ def identity() -> Identity:
         pending=PendingSignIns(_session_rows()),
         lockout=Lockout(_session_rows(), time.time),
         recorder=recorder(),
+        directory=DynamoDirectory(settings().access_state_table),
+        user_admin=CognitoUsers(settings().user_pool_id),
+        mfa_resets=DynamoMfaResets(settings().access_state_table),
         keys=subject_keys(),
         messenger=AwsMessenger(settings().email_sender, settings().sms_origination_arn),
     )

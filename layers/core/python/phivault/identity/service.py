@@ -11,13 +11,16 @@ from phivault.audit.event import Action
 from phivault.audit.recorder import Recorder
 from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import PhivaultError
+from phivault.identity.directory import DirectoryStore
 from phivault.identity.events import Trace, unattributed
 from phivault.identity.lockout import Lockout
 from phivault.identity.messages import Messenger
+from phivault.identity.mfa_reset import MfaResetStore
 from phivault.identity.pending import PendingSignIns
 from phivault.identity.provider import IdentityProvider, Tokens
 from phivault.identity.session import Session, Sessions
 from phivault.identity.source import Source
+from phivault.identity.user_admin import UserAdmin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,9 @@ class Identity:
     pending: PendingSignIns
     lockout: Lockout
     recorder: Recorder
+    directory: DirectoryStore
+    user_admin: UserAdmin
+    mfa_resets: MfaResetStore
     keys: SubjectKeys
     messenger: Messenger
     now: Callable[[], float] = time.time
