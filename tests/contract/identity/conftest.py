@@ -22,10 +22,14 @@ from local.serve import Server
 from phivault.adapters.access_state_table import TABLE
 from phivault.adapters.aws import client, forget_clients
 from phivault.adapters.cognito import Cognito
+from phivault.adapters.cognito_factors import CognitoFactors
+from phivault.adapters.dynamodb_factors import DynamoFactors
+from phivault.adapters.cognito_passwords import CognitoPasswords
 from phivault.adapters.cognito_users import CognitoUsers
 from phivault.adapters.dynamodb_directory import DynamoDirectory
 from phivault.adapters.dynamodb_mfa_reset import DynamoMfaResets
 from phivault.adapters.dynamodb_sessions import DynamoSessions
+from phivault.adapters.dynamodb_tenant_rules import DynamoTenantRules
 from phivault.audit.recorder import Recorder
 from phivault.crypto.subject_keys import SubjectKeys
 from phivault.identity import inputs
@@ -77,7 +81,7 @@ def pooled(aws_endpoints: LocalAws) -> Iterator[Pooled]:
     pool = Pool(POOL_ID, CLIENT_ID, endpoint)
 
     def trigger(name: str, event: dict[str, Any]) -> dict[str, Any]:
-        return handler(event, None)
+        return handler(event, None) if name == "PreTokenGeneration" else event
 
     key_id, secret = aws_endpoints.access_key_id, aws_endpoints.secret_access_key
     server = Server(create(pool, outbox, trigger, key_id, secret, now=clock), listener).start()
@@ -104,13 +108,16 @@ class Stack:
         self.log = MemoryEvents()
         self.provider = Cognito(POOL_ID, CLIENT_ID)
         self.state = DynamoSessions(table, now=self.clock)
+        self.factor_rows = DynamoFactors(table, now=self.clock)
         recorder, key_store = Recorder(self.log, self.log, deadline_seconds=1), MemoryKeys()
         keys = SubjectKeys(key_store, key_store, now=self.clock)
         rules = TokenRules(pooled.issuer, CLIENT_ID)
-        self.sessions = Sessions(self.state, recorder, keys, rules, now=self.clock)
+        tenants = DynamoTenantRules(table)
+        self.sessions = Sessions(self.state, recorder, keys, rules, tenants=tenants, now=self.clock)
         self.identity = Identity(
             provider=self.provider,
             sessions=self.sessions,
+            rules=tenants,
             pending=PendingSignIns(self.state),
             lockout=Lockout(self.state, self.clock),
             recorder=recorder,
@@ -119,6 +126,10 @@ class Stack:
             mfa_resets=DynamoMfaResets(table, now=self.clock),
             keys=keys,
             messenger=MemoryMessenger(),
+            factors=self.factor_rows,
+            enrolments=self.factor_rows,
+            factor_provider=CognitoFactors(POOL_ID, CLIENT_ID),
+            password_provider=CognitoPasswords(POOL_ID, CLIENT_ID),
             now=self.clock,
         )
 

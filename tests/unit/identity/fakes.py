@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,9 +18,10 @@ from phivault.audit.store import RecordedEvent
 from phivault.crypto import envelope
 from phivault.crypto.element import SealContext
 from phivault.crypto.subject_keys import StoredKey, SubjectKeys
-from phivault.errors import AccessDenied, Conflict, InvalidCredentials, TooManyRequests, Unavailable
+from phivault.errors import AccessDenied, Conflict, InvalidCredentials, InvalidInput, TooManyRequests, Unavailable
 from phivault.identity import inputs
 from phivault.identity.claims import SCOPE, TokenRules
+from phivault.identity.directory import User
 from phivault.identity.lockout import Failures, Lockout
 from phivault.identity.messages import Message
 from phivault.identity.pending import PendingSignIn, PendingSignIns
@@ -28,6 +29,7 @@ from phivault.identity.provider import Challenged, ChallengeName, Tokens, TotpSe
 from phivault.identity.service import Identity
 from phivault.identity.session import Session, Sessions
 from phivault.identity.source import Source
+from phivault.identity.tenant_rules import TenantRules
 from tests.unit.identity.fake_administration import FakeUserAdmin, MemoryDirectory, MemoryMfaResets
 
 RULES = TokenRules("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Test", "client-of-tests")
@@ -94,11 +96,35 @@ class MemoryEvents:
         return [line.event for line in lines if isinstance(line, EventLine)]
 
 
+class MemoryRules:
+    """TenantRulesStore. ``by_tenant`` may be set from outside, as an earlier change would have."""
+
+    def __init__(self) -> None:
+        self.by_tenant: dict[str, TenantRules] = {}
+        self.down = False
+
+    def rules(self, tenant: str) -> TenantRules:
+        if self.down:
+            raise Unavailable("The table is down")
+        return self.by_tenant.get(tenant, TenantRules())
+
+    def replace_rules(self, tenant: str, rules: TenantRules) -> None:
+        if self.rules(tenant).version != rules.version - 1:
+            raise Conflict
+        self.by_tenant[tenant] = rules
+
+    def tenant_of(self, registration: str) -> str | None:
+        found = [name for name, rules in self.by_tenant.items() if rules.registration == registration]
+        return found[0] if found and self.rules(found[0]).self_sign_up else None
+
+
 class MemoryState:
     """SessionStore, PendingStore and FailureStore."""
 
-    def __init__(self, now: Clock) -> None:
+    def __init__(self, now: Clock, rules: MemoryRules | None = None, directory: MemoryDirectory | None = None) -> None:
         self._now = now
+        self.rules, self.directory = rules or MemoryRules(), directory or MemoryDirectory()
+        self.barriers: dict[str, int] = {}
         self.sessions: dict[tuple[str, str], Session] = {}
         self.refresh: dict[str, tuple[str, str]] = {}
         self.pending: dict[str, PendingSignIn] = {}
@@ -108,14 +134,27 @@ class MemoryState:
     def open(self, session: Session) -> None:
         self._check()
         key = (session.user_id, session.id)
+        if session.auth_time < self.barriers.get(session.user_id, 0):
+            raise AccessDenied
         if key in self.sessions:
             raise Conflict
+        now, who = session.opened, (session.user_id, session.tenant, session.role, session.patient_id)
+        if not self.directory.signed_in(User(*who, session.personal, created=now, last_sign_in=now)):
+            raise AccessDenied
         self.sessions[key], self.refresh[session.refresh_hash] = session, key
 
     def load(self, user_id: str, session_id: str) -> Session | None:
         self._check()
         session = self.sessions.get((user_id, session_id))
         return session if session and session.expires > self._now() else None
+
+    def load_with_rules(self, user_id: str, session_id: str, tenant: str) -> tuple[Session | None, TenantRules]:
+        return self.load(user_id, session_id), self.rules.rules(tenant)
+
+    def list(self, user_id: str) -> Sequence[Session]:
+        self._check()
+        kept = [session for (owner, _), session in self.sessions.items() if owner == user_id]
+        return [session for session in kept if session.expires > self._now()]
 
     def find_by_refresh(self, refresh_hash: str) -> Session | None:
         key = self.refresh.get(refresh_hash)
@@ -127,13 +166,26 @@ class MemoryState:
         stored = self.sessions[key]
         if stored.ended or stored.refresh_hash != session.refresh_hash:
             raise Conflict
-        self.sessions[key], self.refresh[refresh_hash] = replace(session, refresh_hash=refresh_hash), key
+        moved = replace(session, refresh_hash=refresh_hash, seen=stored.seen)
+        self.sessions[key], self.refresh[refresh_hash] = moved, key
 
-    def end(self, user_id: str, session_id: str, at: int) -> None:
+    def touch(self, user_id: str, session_id: str, at: int) -> None:
         self._check()
         session = self.sessions.get((user_id, session_id))
-        if session and not session.ended:
-            self.sessions[user_id, session_id] = replace(session, ended=at)
+        if session and not session.ended and session.seen < at:
+            self.sessions[user_id, session_id] = replace(session, seen=at)
+
+    def end(self, user_id: str, session_id: str, at: int) -> bool:
+        self._check()
+        session = self.sessions.get((user_id, session_id))
+        if session is None or session.ended:
+            return False
+        self.sessions[user_id, session_id] = replace(session, ended=at)
+        return True
+
+    def end_before(self, user_id: str, at: int) -> None:
+        self._check()
+        self.barriers[user_id] = max(at, self.barriers.get(user_id, 0))
 
     def save_pending(self, session_hash: str, pending: PendingSignIn) -> None:
         self._check()
@@ -310,25 +362,71 @@ class MemoryMessenger:
             raise Unavailable("No answer")
 
 
+class FakePasswords:
+    """PasswordProvider over the provider's people: ``codes`` are what was sent, by address. ``down`` answers nobody,
+    ``lost_answer`` fails after a password was set; ``after_reset`` stands for the trigger that follows it."""
+
+    def __init__(self, provider: FakeProvider) -> None:
+        self._provider = provider
+        self.codes: dict[str, str] = {}
+        self.unmailable: set[str] = set()
+        self.old: list[str] = []
+        self.calls: list[str] = []
+        self.down = self.lost_answer = False
+        self.after_reset: Callable[[Person], object] = lambda person: None
+
+    def send_code(self, email: str) -> bool:
+        self._check("send_code")
+        if email not in self._provider.people or email in self.unmailable:
+            return False
+        self.codes[email] = f"{secrets.randbelow(10**6):06}"
+        return True
+
+    def reset(self, email: str, code: str, new_password: str) -> None:
+        self._check("reset")
+        if self.codes.get(email) != code:
+            raise InvalidCredentials
+        if new_password in self.old:
+            raise InvalidInput("password: it was used before, or the password policy refuses it")
+        del self.codes[email]
+        person = self._provider.people[email]
+        person.password = new_password
+        self.after_reset(person)
+        if self.lost_answer:
+            raise Unavailable("No answer")
+
+    def user_id(self, email: str) -> str:
+        self._check("user_id")
+        person = self._provider.people.get(email)
+        return person.sub if person else ""
+
+    def _check(self, call: str) -> None:
+        self.calls.append(call)
+        if self.down:
+            raise Unavailable("The provider is down")
+
+
 class World:
     """Everything that the verbs need, one clinician, and how to look behind the scenes."""
 
     def __init__(self) -> None:
         self.clock = Clock()
         self.events_store = MemoryEvents()
-        self.state = MemoryState(self.clock)
+        self.rules, self.directory = MemoryRules(), MemoryDirectory()
+        self.state = MemoryState(self.clock, self.rules, self.directory)
         self.key_store = MemoryKeys()
         self.keys = SubjectKeys(self.key_store, self.key_store, now=self.clock)
         self.provider = FakeProvider(self.clock)
-        self.directory = MemoryDirectory()
         self.user_admin = FakeUserAdmin()
         self.mfa_resets = MemoryMfaResets(self.clock)
         self.recorder = Recorder(self.events_store, self.events_store, deadline_seconds=1)
-        self.sessions = Sessions(self.state, self.recorder, self.keys, RULES, now=self.clock)
+        self.sessions = Sessions(self.state, self.recorder, self.keys, RULES, tenants=self.rules, now=self.clock)
         self.messenger = MemoryMessenger()
+        self.passwords = FakePasswords(self.provider)
         self.identity = Identity(
             provider=self.provider,
             sessions=self.sessions,
+            rules=self.rules,
             pending=PendingSignIns(self.state),
             lockout=Lockout(self.state, self.clock),
             recorder=self.recorder,
@@ -337,6 +435,7 @@ class World:
             mfa_resets=self.mfa_resets,
             keys=self.keys,
             messenger=self.messenger,
+            password_provider=self.passwords,
             now=self.clock,
         )
         self.person = self.enrol(Person("clinician@example.test"))

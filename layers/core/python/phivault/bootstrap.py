@@ -19,9 +19,13 @@ from phivault.settings import settings
 if TYPE_CHECKING:
     from phivault.access.decide import Decider
     from phivault.adapters.dynamodb_audit_index import DynamoDbAuditIndex
+    from phivault.adapters.dynamodb_directory import DynamoDirectory
+    from phivault.adapters.dynamodb_factors import DynamoFactors
     from phivault.adapters.dynamodb_sessions import DynamoSessions
+    from phivault.adapters.dynamodb_tenant_rules import DynamoTenantRules
     from phivault.adapters.kms_signer import KmsSigner
     from phivault.adapters.lambda_witness import LambdaWitness
+    from phivault.adapters.messenger import AwsMessenger
     from phivault.adapters.postgres import PostgresStore
     from phivault.adapters.s3_exports import S3Exports
     from phivault.adapters.s3_log import S3Log
@@ -137,12 +141,40 @@ def _session_rows() -> DynamoSessions:
 
 
 @cache
+def tenant_rules() -> DynamoTenantRules:
+    from phivault.adapters.dynamodb_tenant_rules import DynamoTenantRules
+
+    return DynamoTenantRules(settings().access_state_table)
+
+
+@cache
 def sessions() -> Sessions:
     from phivault.identity.claims import TokenRules
     from phivault.identity.session import Sessions
 
     rules = TokenRules(issuer=settings().token_issuer, client_id=settings().client_id)
-    return Sessions(_session_rows(), recorder(), subject_keys(), rules)
+    return Sessions(_session_rows(), recorder(), subject_keys(), rules, tenants=tenant_rules())
+
+
+@cache
+def directory() -> DynamoDirectory:
+    from phivault.adapters.dynamodb_directory import DynamoDirectory
+
+    return DynamoDirectory(settings().access_state_table)
+
+
+@cache
+def messenger() -> AwsMessenger:
+    from phivault.adapters.messenger import AwsMessenger
+
+    return AwsMessenger(settings().email_sender, settings().sms_origination_arn)
+
+
+@cache
+def factor_rows() -> DynamoFactors:
+    from phivault.adapters.dynamodb_factors import DynamoFactors
+
+    return DynamoFactors(settings().access_state_table)
 
 
 @cache
@@ -150,10 +182,10 @@ def identity() -> Identity:
     import time
 
     from phivault.adapters.cognito import Cognito
+    from phivault.adapters.cognito_factors import CognitoFactors
+    from phivault.adapters.cognito_passwords import CognitoPasswords
     from phivault.adapters.cognito_users import CognitoUsers
-    from phivault.adapters.dynamodb_directory import DynamoDirectory
     from phivault.adapters.dynamodb_mfa_reset import DynamoMfaResets
-    from phivault.adapters.messenger import AwsMessenger
     from phivault.identity.lockout import Lockout
     from phivault.identity.pending import PendingSignIns
     from phivault.identity.service import Identity
@@ -161,14 +193,19 @@ def identity() -> Identity:
     return Identity(
         provider=Cognito(settings().user_pool_id, settings().client_id),
         sessions=sessions(),
+        rules=tenant_rules(),
         pending=PendingSignIns(_session_rows()),
         lockout=Lockout(_session_rows(), time.time),
         recorder=recorder(),
-        directory=DynamoDirectory(settings().access_state_table),
+        directory=directory(),
         user_admin=CognitoUsers(settings().user_pool_id),
         mfa_resets=DynamoMfaResets(settings().access_state_table),
         keys=subject_keys(),
-        messenger=AwsMessenger(settings().email_sender, settings().sms_origination_arn),
+        factors=factor_rows(),
+        enrolments=factor_rows(),
+        factor_provider=CognitoFactors(settings().user_pool_id, settings().client_id),
+        messenger=messenger(),
+        password_provider=CognitoPasswords(settings().user_pool_id, settings().client_id),
     )
 
 

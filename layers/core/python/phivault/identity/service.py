@@ -13,13 +13,16 @@ from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import PhivaultError
 from phivault.identity.directory import DirectoryStore
 from phivault.identity.events import Trace, unattributed
+from phivault.identity.factors import EnrolmentStore, FactorProvider, FactorStore
 from phivault.identity.lockout import Lockout
 from phivault.identity.messages import Messenger
 from phivault.identity.mfa_reset import MfaResetStore
+from phivault.identity.password_provider import PasswordProvider
 from phivault.identity.pending import PendingSignIns
 from phivault.identity.provider import IdentityProvider, Tokens
 from phivault.identity.session import Session, Sessions
 from phivault.identity.source import Source
+from phivault.identity.tenant_rules import TenantRulesStore
 from phivault.identity.user_admin import UserAdmin
 
 
@@ -29,6 +32,7 @@ class Identity:
 
     provider: IdentityProvider
     sessions: Sessions
+    rules: TenantRulesStore
     pending: PendingSignIns
     lockout: Lockout
     recorder: Recorder
@@ -37,6 +41,10 @@ class Identity:
     mfa_resets: MfaResetStore
     keys: SubjectKeys
     messenger: Messenger
+    factors: FactorStore
+    enrolments: EnrolmentStore
+    factor_provider: FactorProvider
+    password_provider: PasswordProvider
     now: Callable[[], float] = time.time
 
     def trace(self, action: Action, source: Source, step: str = "", error: PhivaultError | None = None) -> Trace:

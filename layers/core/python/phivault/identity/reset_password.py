@@ -1,0 +1,74 @@
+"""A forgotten password, second step: the code and a new password buy a challenge, as any password does, never tokens.
+
+Guessing: a code has six digits and lives an hour. Strangers to an account have four tries in 15 minutes, here and at
+sign-in together (``lockout``), so 16 in that hour: odds of 16 in 10^6 a code, 3 codes an hour. Whoever has both still
+meets the second factor, which no code from here changes.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import Annotated
+
+from pydantic import Field
+
+from phivault.audit.event import Action, RiskLevel
+from phivault.errors import InvalidCredentials, PhivaultError, Unavailable
+from phivault.identity import inputs, passwords
+from phivault.identity.events import unattributed
+from phivault.identity.pending import account_of
+from phivault.identity.provider import Challenged
+from phivault.identity.service import Attempt, Identity
+from phivault.identity.sign_in import sign_in
+from phivault.identity.source import Source
+
+ATTEMPT = "password-reset:attempt"
+
+
+class ResetPassword(inputs.Body):
+    email: inputs.Email = Field(repr=False)
+    code: Annotated[str, Field(pattern=r"^[0-9]{6}$", repr=False)]
+    new_password: inputs.Password = Field(repr=False)
+
+
+def reset_password(identity: Identity, body: ResetPassword, source: Source) -> Challenged:
+    """Raises InvalidInput for a password that the policy refuses, which costs no try; InvalidCredentials, which does;
+    TooManyRequests or Unavailable. Once the password is set, all sessions have ended, and what follows is a sign-in
+    with it and its errors: it stands even if that one is refused."""
+    attempt = Attempt(identity, Action.PASSWORD_RESET, source, body.email)
+    with attempt.failure_recorded():
+        passwords.check(body.new_password, email=body.email)
+        account = account_of(identity.keys, body.email)
+        with identity.lockout.counting(account, source):
+            # Inside, so that a locked account's attempts are refused without a line each that says they went on.
+            _record_attempt(identity, attempt)
+            _reset(identity, body)
+        attempt.user_id = identity.password_provider.user_id(body.email)
+        if not attempt.user_id:  # the account vanished between the two calls
+            raise InvalidCredentials
+        ended = identity.sessions.end_all(attempt.user_id, int(identity.now()))
+    _record(identity, attempt, f"sessions:ended:{ended}")
+    return sign_in(identity, inputs.SignIn(email=body.email, password=body.new_password), source)
+
+
+def _reset(identity: Identity, body: ResetPassword) -> None:
+    try:
+        identity.password_provider.reset(body.email, body.code, body.new_password)
+    except Unavailable:
+        # Nobody knows whether the new password stands. If it does, the old sessions mustn't.
+        with suppress(PhivaultError):
+            if user_id := identity.password_provider.user_id(body.email):
+                identity.sessions.end_all(user_id, int(identity.now()))
+        raise
+
+
+def _record_attempt(identity: Identity, attempt: Attempt) -> None:
+    # What can't be recorded mustn't happen, and whether the code is right shows only once the password is set.
+    _record(identity, attempt, ATTEMPT, RiskLevel.LOW)
+
+
+def _record(identity: Identity, attempt: Attempt, flag: str, risk: RiskLevel | None = None) -> None:
+    trace = replace(identity.trace(attempt.action, attempt.source), risk=risk, flags=(flag,))
+    event = unattributed(identity.keys, trace, email=attempt.email, user_id=attempt.user_id)
+    identity.recorder.append([event])
