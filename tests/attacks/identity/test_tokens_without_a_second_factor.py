@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -34,21 +35,13 @@ def stubbed(monkeypatch: pytest.MonkeyPatch) -> Stubber:
     api: Any = boto3.client(
         "cognito-idp", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
     )
-    monkeypatch.setattr(cognito, "_api", lambda: api)
+    monkeypatch.setattr(cognito, "cognito_api", lambda: api)
     return Stubber(api)
 
 
 def _through_the_adapter(world: World) -> World:
     provider: Any = Cognito("us-east-1_Test", "client-of-tests")
-    world.identity = type(world.identity)(
-        provider=provider,
-        sessions=world.sessions,
-        pending=world.identity.pending,
-        lockout=world.identity.lockout,
-        recorder=world.recorder,
-        keys=world.keys,
-        now=world.clock,
-    )
+    world.identity = replace(world.identity, provider=provider)
     return world
 
 

@@ -1,81 +1,130 @@
 """Sessions, sign-ins under way and failure counts in the table AccessState.
 
-Rows: ``USER#<sub>`` / ``SESSION#<origin_jti>``; ``REFRESH#<sha256>`` / ``REFRESH``; ``SIGN-IN#<sha256>`` /
-``SIGN-IN``; ``FAILURES#<account>`` / ``FAILURES``. Each has ``expires`` (Unix seconds), the table's TTL attribute;
-DynamoDB deletes late, so it is checked on every read.
+Rows: those of session_rows; ``SIGN-IN#<sha256>`` / ``SIGN-IN``; ``FAILURES#<account>`` / ``FAILURES``. Each has
+``expires`` (Unix seconds), the table's TTL attribute; DynamoDB deletes late, so it is checked on every read.
 
-AWS actions: dynamodb:GetItem, PutItem, UpdateItem, DeleteItem; for ``load`` alone GetItem.
+AWS actions: dynamodb:GetItem, Query, PutItem, UpdateItem, DeleteItem; for a request in a session BatchGetItem and
+UpdateItem alone.
 """
 
 from __future__ import annotations
 
+import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from phivault.access.principal import Personal
-from phivault.adapters.aws import client, translated
-from phivault.errors import Conflict, PhivaultError, Unavailable
+from phivault.adapters import session_rows
+from phivault.adapters.aws import client, error_code, translated
+from phivault.adapters.dynamodb_directory import signed_in
+from phivault.adapters.dynamodb_tenant_rules import rules_key, rules_of
+from phivault.adapters.session_rows import Row, items, row_of, session_key
+from phivault.errors import AccessDenied, Conflict, Unavailable
+from phivault.identity.directory import User
 from phivault.identity.lockout import Failures
 from phivault.identity.pending import PendingSignIn
 from phivault.identity.provider import ChallengeName
 from phivault.identity.session import Session
-
-type Row = dict[str, Any]
+from phivault.identity.tenant_rules import TenantRules
 
 _CONDITION = "ConditionalCheckFailedException"
 _CANCELED = "TransactionCanceledException"
-_to_dynamodb = TypeSerializer().serialize
-_from_dynamodb = TypeDeserializer().deserialize
+_CONFLICT = "TransactionConflictException"
+_TRIES = 5
+_FIRST_WAIT_SECONDS = 0.025
+_BARRIER_SECONDS = 24 * 3600  # longer than any sign-in takes from its auth_time to its session
+_jitter = random.SystemRandom().random
 
 
 class DynamoSessions:
-    """Fills SessionStore, PendingStore and FailureStore of phivault.identity. ``now`` answers Unix seconds."""
+    """Fills SessionStore, PendingStore and FailureStore of phivault.identity. ``now`` answers Unix seconds;
+    ``wait`` sleeps for seconds."""
 
-    def __init__(self, table: str, *, now: Callable[[], float] = time.time) -> None:
-        self._table, self._now = table, now
+    def __init__(
+        self, table: str, *, now: Callable[[], float] = time.time, wait: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._table, self._now, self._wait = table, now, wait
 
     def open(self, session: Session) -> None:
-        puts = [self._put(_session_row(session), new=True), self._put(_refresh_row(session, session.refresh_hash))]
-        self._transact(puts)
+        user = User(
+            user_id=session.user_id,
+            tenant=session.tenant,
+            role=session.role,
+            patient_id=session.patient_id,
+            person=session.personal,
+            created=session.opened,
+            last_sign_in=session.opened,
+        )
+        standing = [self._after_barrier(session), *signed_in(self._table, user)]
+        new = self._put(session_rows.session_row(session), "attribute_not_exists(pk)")
+        known_by = self._put(session_rows.refresh_row(session, session.refresh_hash))
+        failed = self._transact([*standing, new, known_by])
+        if failed & set(range(len(standing))):
+            raise AccessDenied("This account, or this sign-in, may not open a session now")
+        if failed:
+            raise Conflict("The session stands already")
 
     def load(self, user_id: str, session_id: str) -> Session | None:
-        row = self._get(_session_key(user_id, session_id))
-        return _session(row) if row else None
+        row = self._get(session_key(user_id, session_id))
+        return session_rows.session_of(row) if row else None
+
+    def load_with_rules(self, user_id: str, session_id: str, tenant: str) -> tuple[Session | None, TenantRules]:
+        session, rules = session_key(user_id, session_id), rules_key(tenant)
+        found = {(row["pk"], row["sk"]): row for row in self._batch([session, rules])}
+        row = found.get((session["pk"], session["sk"]))
+        live = row if row and row["expires"] > self._now() else None
+        kept = rules_of(found.get((rules["pk"], rules["sk"])))
+        return session_rows.session_of(live) if live else None, kept
+
+    def list(self, user_id: str) -> Sequence[Session]:
+        wanted = {":pk": session_rows.partition(user_id), ":prefix": session_rows.SESSION_PREFIX}
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+                ExpressionAttributeValues=items(wanted),
+                ConsistentRead=True,
+            )
+        )
+        with translated("DynamoDB"):
+            rows = [row_of(item) for page in pages for item in page["Items"]]
+        return [session_rows.session_of(row) for row in rows if row["expires"] > self._now()]
 
     def find_by_refresh(self, refresh_hash: str) -> Session | None:
-        row = self._get(_refresh_key(refresh_hash))
+        row = self._get(session_rows.refresh_key(refresh_hash))
         return self.load(row["user_id"], row["session_id"]) if row else None
 
+    def touch(self, user_id: str, session_id: str, at: int) -> None:
+        condition = "attribute_exists(pk) AND ended = :live AND seen < :at"
+        self._update(session_key(user_id, session_id), "SET seen = :at", condition, {":at": at, ":live": 0})
+
     def rotate(self, session: Session, refresh_hash: str) -> None:
-        new = _session_row(session) | {"refresh_hash": refresh_hash}
+        new = session_rows.session_row(session) | {"refresh_hash": refresh_hash}
         changed = ("refresh_hash", "personal", "salt", "place", "token_ids")
         update = {
             "TableName": self._table,
-            "Key": _items(_session_key(session.user_id, session.id)),
+            "Key": items(session_key(session.user_id, session.id)),
             "UpdateExpression": "SET " + ", ".join(f"{name} = :{name}" for name in changed),
             "ConditionExpression": "refresh_hash = :old AND ended = :live",
-            "ExpressionAttributeValues": _items(
+            "ExpressionAttributeValues": items(
                 {f":{name}": new[name] for name in changed} | {":old": session.refresh_hash, ":live": 0}
             ),
         }
-        self._transact([{"Update": update}, self._put(_refresh_row(session, refresh_hash))])
+        if self._transact([{"Update": update}, self._put(session_rows.refresh_row(session, refresh_hash))]):
+            raise Conflict("The session changed meanwhile")
 
-    def end(self, user_id: str, session_id: str, at: int) -> None:
-        try:
-            with translated("DynamoDB", _CONDITION):
-                client("dynamodb").update_item(
-                    TableName=self._table,
-                    Key=_items(_session_key(user_id, session_id)),
-                    UpdateExpression="SET ended = :at",
-                    ConditionExpression="attribute_exists(pk) AND ended = :live",
-                    ExpressionAttributeValues=_items({":at": at, ":live": 0}),
-                )
-        except ClientError:  # ended already, or never was
-            return
+    def end(self, user_id: str, session_id: str, at: int) -> bool:
+        condition = "attribute_exists(pk) AND ended = :live"
+        return self._update(session_key(user_id, session_id), "SET ended = :at", condition, {":at": at, ":live": 0})
+
+    def end_before(self, user_id: str, at: int) -> None:
+        values = {":at": at, ":expires": at + _BARRIER_SECONDS}
+        later = "attribute_not_exists(ended_before) OR ended_before < :at"
+        self._update(session_rows.barrier_key(user_id), "SET ended_before = :at, expires = :expires", later, values)
 
     def save_pending(self, session_hash: str, pending: PendingSignIn) -> None:
         row = {
@@ -84,14 +133,15 @@ class DynamoSessions:
             "user_id": pending.user_id,
             "expires": pending.expires,
         }
-        self._write(_pending_key(session_hash) | row | _personal_attributes(pending.email))
+        self._write(_pending_key(session_hash) | row | session_rows.personal_attributes(pending.email))
 
     def load_pending(self, session_hash: str) -> PendingSignIn | None:
         row = self._get(_pending_key(session_hash))
         if row is None:
             return None
+        email = session_rows.personal_of(row)
         return PendingSignIn(
-            ChallengeName(row["challenge"]), row["account"], _personal(row), row["user_id"], int(row["expires"])
+            ChallengeName(row["challenge"]), row["account"], email, row["user_id"], int(row["expires"])
         )
 
     def drop_pending(self, session_hash: str) -> None:
@@ -107,11 +157,11 @@ class DynamoSessions:
             with translated("DynamoDB", _CONDITION):
                 client("dynamodb").update_item(
                     TableName=self._table,
-                    Key=_items(key),
+                    Key=items(key),
                     UpdateExpression="ADD failures :one SET #last = :at, expires = :expires",
                     ConditionExpression="attribute_not_exists(pk) OR expires > :now",
                     ExpressionAttributeNames={"#last": "last"},
-                    ExpressionAttributeValues=_items(
+                    ExpressionAttributeValues=items(
                         {":one": 1, ":at": at, ":expires": expires, ":now": int(self._now())}
                     ),
                 )
@@ -121,50 +171,94 @@ class DynamoSessions:
     def clear_failures(self, account: str) -> None:
         self._delete(_failures_key(account))
 
+    def _after_barrier(self, session: Session) -> Any:
+        """Of a transaction: nothing, unless every session of so old a sign-in was ended."""
+        update = {
+            "TableName": self._table,
+            "Key": items(session_rows.barrier_key(session.user_id)),
+            "UpdateExpression": "SET expires = :expires",
+            "ConditionExpression": "attribute_not_exists(ended_before) OR ended_before <= :auth_time",
+            "ExpressionAttributeValues": items(
+                {":auth_time": session.auth_time, ":expires": session.opened + _BARRIER_SECONDS}
+            ),
+        }
+        return {"Update": update}
+
     def _get(self, key: Row) -> Row | None:
         with translated("DynamoDB"):
-            answer = client("dynamodb").get_item(TableName=self._table, Key=_items(key), ConsistentRead=True)
-        item = answer.get("Item")
-        row = {name: _from_dynamodb(value) for name, value in item.items()} if item else None
+            answer = client("dynamodb").get_item(TableName=self._table, Key=items(key), ConsistentRead=True)
+        row = row_of(answer["Item"]) if "Item" in answer else None
         return row if row and row["expires"] > self._now() else None
+
+    def _batch(self, keys: list[Row]) -> list[Row]:
+        found: list[Row] = []
+        wanted: Any = [items(key) for key in keys]
+        for attempt in range(_TRIES):
+            self._pause(attempt)
+            with translated("DynamoDB"):
+                answer = client("dynamodb").batch_get_item(
+                    RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}}
+                )
+            found += [row_of(item) for item in answer["Responses"].get(self._table, ())]
+            left = answer.get("UnprocessedKeys", {}).get(self._table)
+            if not left:
+                return found
+            wanted = left["Keys"]
+        raise Unavailable("DynamoDB did not answer for a session")
 
     def _write(self, row: Row) -> None:
         with translated("DynamoDB"):
-            client("dynamodb").put_item(TableName=self._table, Item=_items(row))
+            client("dynamodb").put_item(TableName=self._table, Item=items(row))
 
     def _delete(self, key: Row) -> None:
         with translated("DynamoDB"):
-            client("dynamodb").delete_item(TableName=self._table, Key=_items(key))
+            client("dynamodb").delete_item(TableName=self._table, Key=items(key))
 
-    def _put(self, row: Row, *, new: bool = False) -> dict[str, Any]:
-        put: dict[str, Any] = {"TableName": self._table, "Item": _items(row)}
-        return {"Put": put | ({"ConditionExpression": "attribute_not_exists(pk)"} if new else {})}
+    def _update(self, key: Row, expression: str, condition: str, values: Row) -> bool:
+        """False where the condition doesn't hold."""
+        for attempt in range(_TRIES):
+            self._pause(attempt)
+            try:
+                with translated("DynamoDB", _CONDITION, _CONFLICT):
+                    client("dynamodb").update_item(
+                        TableName=self._table,
+                        Key=items(key),
+                        UpdateExpression=expression,
+                        ConditionExpression=condition,
+                        ExpressionAttributeValues=items(values),
+                    )
+            except ClientError as error:
+                if error_code(error) == _CONDITION:
+                    return False
+                continue  # a transaction is at work on this row
+            return True
+        raise Unavailable("DynamoDB is busy with this session")
 
-    def _transact(self, items: list[dict[str, Any]]) -> None:
-        try:
-            with translated("DynamoDB", _CANCELED):
-                client("dynamodb").transact_write_items(TransactItems=items)  # type: ignore[arg-type]  # made above
-        except ClientError as error:
-            raise _cancelled(error) from None
+    def _put(self, row: Row, condition: str = "") -> dict[str, Any]:
+        put: dict[str, Any] = {"TableName": self._table, "Item": items(row)}
+        return {"Put": put | ({"ConditionExpression": condition} if condition else {})}
 
+    def _transact(self, changes: Any) -> set[int]:
+        """Which of the changes' conditions didn't hold; none: all is done. Repeated while another transaction is at
+        work on the same rows, such as the sign-in of another administrator."""
+        for attempt in range(_TRIES):
+            self._pause(attempt)
+            try:
+                with translated("DynamoDB", _CANCELED):
+                    client("dynamodb").transact_writeitems(TransactItems=changes)
+            except ClientError as error:
+                codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
+                if failed := {n for n, code in enumerate(codes) if code == "ConditionalCheckFailed"}:
+                    return failed
+                if "TransactionConflict" not in codes:
+                    break
+            else:
+                return set()
+        raise Unavailable("DynamoDB refused a transaction")
 
-def _cancelled(error: ClientError) -> PhivaultError:
-    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
-    if reasons & {"ConditionalCheckFailed", "TransactionConflict"}:
-        return Conflict("The session changed meanwhile")
-    return Unavailable("DynamoDB refused a transaction")
-
-
-def _items(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _to_dynamodb(value) for name, value in row.items()}
-
-
-def _session_key(user_id: str, session_id: str) -> Row:
-    return {"pk": f"USER#{user_id}", "sk": f"SESSION#{session_id}"}
-
-
-def _refresh_key(refresh_hash: str) -> Row:
-    return {"pk": f"REFRESH#{refresh_hash}", "sk": "REFRESH"}
+    def _pause(self, attempt: int) -> None:
+        if attempt:
+            self._wait(_FIRST_WAIT_SECONDS * 2**attempt * _jitter())
 
 
 def _pending_key(session_hash: str) -> Row:
@@ -173,47 +267,3 @@ def _pending_key(session_hash: str) -> Row:
 
 def _failures_key(account: str) -> Row:
     return {"pk": f"FAILURES#{account}", "sk": "FAILURES"}
-
-
-def _session_row(session: Session) -> Row:
-    row = _session_key(session.user_id, session.id) | _personal_attributes(session.personal)
-    return row | {
-        "tenant": session.tenant,
-        "auth_time": session.auth_time,
-        "expires": session.expires,
-        "salt": session.salt,
-        "place": session.place,
-        "refresh_hash": session.refresh_hash,
-        "token_ids": list(session.token_ids),
-        "ended": session.ended,
-    }
-
-
-def _refresh_row(session: Session, refresh_hash: str) -> Row:
-    owner = {"user_id": session.user_id, "session_id": session.id, "expires": session.expires}
-    return _refresh_key(refresh_hash) | owner
-
-
-def _session(row: Row) -> Session:
-    return Session(
-        user_id=row["pk"].removeprefix("USER#"),
-        id=row["sk"].removeprefix("SESSION#"),
-        tenant=row["tenant"],
-        auth_time=int(row["auth_time"]),
-        expires=int(row["expires"]),
-        personal=_personal(row),
-        salt=bytes(row["salt"]),
-        place=bytes(row["place"]),
-        refresh_hash=row["refresh_hash"],
-        token_ids=tuple(row["token_ids"]),
-        ended=int(row["ended"]),
-    )
-
-
-def _personal_attributes(personal: Personal) -> Row:
-    sealed = {"personal": personal.sealed}
-    return sealed | {"personal_subject": personal.subject, "personal_ref": personal.ref}
-
-
-def _personal(row: Row) -> Personal:
-    return Personal(row["personal_subject"], row["personal_ref"], bytes(row["personal"]))

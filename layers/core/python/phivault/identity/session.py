@@ -1,7 +1,8 @@
 """Sessions: a row per sign-in, opened when tokens are issued; no row, no access.
 
 A session is (sub, origin_jti), which refresh keeps. The row carries the sealed person, so that a request from the
-place of the sign-in seals nothing and calls no KMS (DESIGN, P10).
+place of the sign-in seals nothing and calls no KMS (DESIGN, P10). Every request meets the limits and the places that
+its tenant allows now, not those of the sign-in.
 """
 
 from __future__ import annotations
@@ -10,62 +11,27 @@ import hashlib
 import hmac
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from phivault.access.principal import Personal, Principal
 from phivault.audit.event import Action
 from phivault.audit.recorder import Recorder
 from phivault.crypto.subject_keys import SubjectKeys
-from phivault.errors import Gone, IntegrityError, PhivaultError, Unauthenticated
+from phivault.errors import Gone, IntegrityError, PhivaultError, SourceRefused, Unauthenticated
 from phivault.identity import events, personal
 from phivault.identity.claims import Claims, TokenRules, parse
+from phivault.identity.session_row import Session, SessionStore, end_of, is_live
 from phivault.identity.source import Source
+from phivault.identity.tenant_rules import TenantRules, TenantRulesStore
 
-LIFETIME_SECONDS = 12 * 3600  # absolute: refresh doesn't prolong it
+__all__ = ["Session", "SessionStore", "Sessions", "end_of", "hash_of"]
+
+SEEN_SECONDS = 60
+"""How far ``seen`` may be behind: a write for every request would cost more than it tells."""
 _REFUSED = "Sign in again: no live session"
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """``ended`` is 0 while the session lives, then when it ended; times are Unix seconds. ``refresh_hash`` is the
-    SHA-256 (hex) of the one refresh token that may be used next; ``salt`` and ``place`` tell whether a request
-    comes from where ``personal`` says, without keeping that in clear. ``token_ids`` (jti, newest first) are the
-    access tokens that may be used: the newest and the one before it, for requests on their way."""
-
-    user_id: str
-    id: str
-    tenant: str
-    auth_time: int
-    expires: int
-    personal: Personal = field(repr=False)
-    salt: bytes = field(repr=False)
-    place: bytes = field(repr=False)
-    refresh_hash: str = field(repr=False)
-    token_ids: tuple[str, ...]
-    ended: int = 0
-
-
-class SessionStore(Protocol):
-    """Obligations: reads see every earlier write (no eventual consistency); a row past its ``expires`` is absent;
-    each write is atomic and durable once it returns. Raises Unavailable when the store doesn't answer."""
-
-    def open(self, session: Session) -> None:
-        """Keep a new session and how to find it by its refresh hash. Conflict where it stands already."""
-
-    def load(self, user_id: str, session_id: str) -> Session | None:
-        """The session, ended or not."""
-
-    def find_by_refresh(self, refresh_hash: str) -> Session | None:
-        """The session that this hash's token was issued in, be it the current token or one rotated out."""
-
-    def rotate(self, session: Session, refresh_hash: str) -> None:
-        """Make ``refresh_hash`` the session's only usable one and keep its new ``personal``, ``salt``, ``place``
-        and ``token_ids``. Conflict unless the row still has ``session.refresh_hash`` and hasn't ended."""
-
-    def end(self, user_id: str, session_id: str, at: int) -> None:
-        """End the session for good; the first end stays. An absent one is no error."""
+_LAPSED = "Sign in again: the session was idle for too long, or lasted as long as it may"
+_ELSEWHERE = "Your organisation doesn't let your role in from where you are"
 
 
 class Sessions:
@@ -78,20 +44,21 @@ class Sessions:
         keys: SubjectKeys,
         rules: TokenRules,
         *,
+        tenants: TenantRulesStore,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.store, self.rules = store, rules
+        self.store, self.rules, self.tenants = store, rules, tenants
         self._recorder, self._keys, self._now = recorder, keys, now
 
     def authenticate(self, claims: Mapping[str, object], source: Source) -> Principal:
-        """Who asks, from the claims that the authorizer verified. Raises Unauthenticated, or IntegrityError where
-        the session's sealed person was altered, once it is recorded."""
+        """Who asks, from the claims that the authorizer verified. Raises Unauthenticated, SourceRefused, or
+        IntegrityError where the session's sealed person was altered, once it is recorded."""
         checked = None
         try:
             checked = parse(claims, self.rules, self._now())
-            session = self._live(checked)
+            session = self._live(checked, source)
             person = self.person(session, source)
-        except (Unauthenticated, IntegrityError) as error:
+        except (Unauthenticated, SourceRefused, IntegrityError) as error:
             self._record(Action.SESSION_REFUSED, checked, source, error)
             raise
         return Principal(
@@ -117,15 +84,22 @@ class Sessions:
         self._record(action, checked, source, error)
 
     def open(self, claims: Claims, refresh_token: str, email: str, source: Source) -> Session:
-        """Start the session of tokens about to be issued."""
+        """Start the session of tokens about to be issued. Raises SourceRefused, or AccessDenied for a user who is
+        suspended, offboarded or about to be something else."""
+        rules = self.tenants.rules(claims.tenant)
+        admit(rules, claims.role, source)
         subject = personal.user_subject(claims.user_id)
-        salt = os.urandom(16)
+        salt, now = os.urandom(16), int(self._now())
         session = Session(
             user_id=claims.user_id,
             id=claims.session_id,
             tenant=claims.tenant,
+            role=claims.role,
+            patient_id=claims.patient_id,
             auth_time=claims.auth_time,
-            expires=int(self._now()) + LIFETIME_SECONDS,
+            opened=now,
+            seen=now,
+            expires=now + rules.absolute,  # refresh doesn't prolong it
             personal=personal.seal(self._keys, claims.tenant, subject, claims.session_id, source, email),
             salt=salt,
             place=_place(salt, source),
@@ -150,24 +124,59 @@ class Sessions:
     def of_refresh_token(self, refresh_token: str) -> Session | None:
         return self.store.find_by_refresh(hash_of(refresh_token))
 
+    def require_renewable(self, session: Session, source: Source) -> None:
+        """Raises Unauthenticated for a session that is over, SourceRefused for a place that the tenant doesn't let the
+        session's role in from. A refresh isn't use: a client left open must not keep its session alive."""
+        rules = self.tenants.rules(session.tenant)
+        self._require_live(session, rules)
+        admit(rules, session.role, source)
+
     def rotate(self, session: Session, claims: Claims, refresh_token: str, person: Personal, source: Source) -> None:
         """Go on with new tokens. Conflict where another request was first."""
         salt = os.urandom(16)
         usable = (claims.token_id, *session.token_ids)[:2]
-        seen = replace(session, personal=person, salt=salt, place=_place(salt, source), token_ids=usable)
-        self.store.rotate(seen, hash_of(refresh_token))
+        moved = replace(session, personal=person, salt=salt, place=_place(salt, source), token_ids=usable)
+        self.store.rotate(moved, hash_of(refresh_token))
+
+    def list(self, user_id: str) -> Sequence[Session]:
+        """A user's sessions that live by their tenant's rules now, newest first."""
+        kept, now = self.store.list(user_id), self._now()
+        rules = {tenant: self.tenants.rules(tenant) for tenant in {each.tenant for each in kept}}
+        live = [each for each in kept if is_live(each, rules[each.tenant], now)]
+        return sorted(live, key=lambda each: (each.opened, each.id), reverse=True)
 
     def end(self, session: Session) -> None:
         self.store.end(session.user_id, session.id, int(self._now()))
 
-    def _live(self, claims: Claims) -> Session:
-        session = self.store.load(claims.user_id, claims.session_id)
-        if session is None or session.ended or session.tenant != claims.tenant:
+    def end_all(self, user_id: str, at: int) -> int:
+        """End every session of a user that is open or about to be, of a sign-in before ``at``; how many were ended.
+        Raises Unavailable where some may be left: call it again."""
+        # First the door, then the room: a sign-in that was faster than this stands in the list.
+        self.store.end_before(user_id, at)
+        open_ones = [each for each in self.store.list(user_id) if not each.ended]
+        return sum(self.store.end(user_id, each.id, at) for each in open_ones)
+
+    def _live(self, claims: Claims, source: Source) -> Session:
+        session, rules = self.store.load_with_rules(claims.user_id, claims.session_id, claims.tenant)
+        if session is None or session.ended:
             raise Unauthenticated(_REFUSED)
-        if claims.token_id not in session.token_ids:
-            # Genuine, yet not from us: someone took a refresh token to the provider's public endpoint.
+        given = (session.tenant, session.role, session.patient_id)
+        # Genuine, yet not from us: someone took a refresh token to the provider's public endpoint.
+        if (claims.tenant, claims.role, claims.patient_id) != given or claims.token_id not in session.token_ids:
             raise Unauthenticated(_REFUSED)
+        self._require_live(session, rules)
+        admit(rules, claims.role, source)
+        now = self._now()
+        if now - session.seen >= SEEN_SECONDS:
+            self.store.touch(session.user_id, session.id, int(now))
         return session
+
+    def _require_live(self, session: Session, rules: TenantRules) -> None:
+        if session.ended:
+            raise Unauthenticated(_REFUSED)
+        if not is_live(session, rules, self._now()):
+            self.end(session)  # for good: rules that are relaxed later revive nobody
+            raise Unauthenticated(_LAPSED)
 
     def _record(self, action: Action, claims: Claims | None, source: Source, error: PhivaultError) -> None:
         trace = events.Trace(action, source, self._now(), error=error)
@@ -176,6 +185,12 @@ class Sessions:
         else:
             event = events.of_claims(self._keys, trace, claims)
         self._recorder.append([event])
+
+
+def admit(rules: TenantRules, role: str, source: Source) -> None:
+    """Raises SourceRefused where the tenant doesn't let the role in from there."""
+    if not rules.admits(role, source.ip):
+        raise SourceRefused(_ELSEWHERE)
 
 
 def hash_of(refresh_token: str) -> str:
