@@ -79,7 +79,7 @@ class Decider:
         try:
             return self._decide(question)
         except _Undecided:
-            _log.error("Policies could not decide action %s: denied", question.action)
+            _log.error("Policies could not decide action %r: denied", question.action)
             return frozenset()
 
     def _evaluate(self, question: DataQuestion | ApplicationQuestion) -> frozenset[str]:
