@@ -55,8 +55,8 @@ class Cognito:
         self._pool, self._client_id = user_pool_id, client_id
 
     def initiate(self, email: str, password: str) -> Challenged:
-        with _refusals():
-            answer = _api().admin_initiate_auth(
+        with refusals():
+            answer = cognito_api().admin_initiate_auth(
                 UserPoolId=self._pool,
                 ClientId=self._client_id,
                 AuthFlow="ADMIN_USER_PASSWORD_AUTH",
@@ -71,12 +71,12 @@ class Cognito:
 
     def respond(self, challenge: ChallengeName, session: str, email: str, answer: str) -> Challenged | Tokens:
         responses = {"USERNAME": email}
-        with _refusals(*MALFORMED):
+        with refusals(*MALFORMED):
             if challenge is ChallengeName.MFA_SETUP:
                 session = self._verified(session, answer)
             else:
                 responses[ANSWERS[challenge]] = answer
-            following = _api().admin_respond_to_auth_challenge(
+            following = cognito_api().admin_respond_to_auth_challenge(
                 UserPoolId=self._pool,
                 ClientId=self._client_id,
                 ChallengeName=challenge.value,
@@ -84,29 +84,29 @@ class Cognito:
                 Session=session,
             )
         if result := following.get("AuthenticationResult"):
-            return _tokens(result)
+            return tokens_of(result)
         return _challenged(following)
 
     def begin_totp(self, session: str) -> TotpSecret:
-        with _refusals(*MALFORMED):
-            answer = _api().associate_software_token(Session=session)
+        with refusals(*MALFORMED):
+            answer = cognito_api().associate_software_token(Session=session)
         return TotpSecret(answer["SecretCode"], answer["Session"])
 
     def refresh(self, refresh_token: str) -> Tokens:
-        with _refusals(*MALFORMED):
-            answer = _api().get_tokens_from_refresh_token(RefreshToken=refresh_token, ClientId=self._client_id)
-        return _tokens(answer["AuthenticationResult"])
+        with refusals(*MALFORMED):
+            answer = cognito_api().get_tokens_from_refresh_token(RefreshToken=refresh_token, ClientId=self._client_id)
+        return tokens_of(answer["AuthenticationResult"])
 
     def revoke(self, refresh_token: str) -> None:
         with (
             suppress(InvalidCredentials),
-            _refusals("UnauthorizedException", "UnsupportedTokenTypeException", *MALFORMED),
+            refusals("UnauthorizedException", "UnsupportedTokenTypeException", *MALFORMED),
         ):
-            _api().revoke_token(Token=refresh_token, ClientId=self._client_id)
+            cognito_api().revoke_token(Token=refresh_token, ClientId=self._client_id)
 
     @staticmethod
     def _verified(session: str, code: str) -> str:
-        answer = _api().verify_software_token(Session=session, UserCode=code)
+        answer = cognito_api().verify_software_token(Session=session, UserCode=code)
         if answer["Status"] != "SUCCESS":
             raise InvalidCredentials
         return answer["Session"]
@@ -114,18 +114,18 @@ class Cognito:
 
 def enrolled_factors(user_pool_id: str, username: str) -> frozenset[str]:
     """The user's UserMFASettingList. Raises Unavailable, or InvalidCredentials for a user who is gone."""
-    with _refusals():
+    with refusals():
         user = client("cognito-idp").admin_get_user(UserPoolId=user_pool_id, Username=username)
     return frozenset(user.get("UserMFASettingList", ()))
 
 
-def _api() -> CognitoIdentityProviderClient:
+def cognito_api() -> CognitoIdentityProviderClient:
     # One attempt: a repeated call would count a wrong password twice, and a code or refresh token as replayed.
     return client("cognito-idp", read_timeout=5.0, attempts=1)
 
 
 @contextmanager
-def _refusals(*malformed: str) -> Iterator[None]:
+def refusals(*malformed: str) -> Iterator[None]:
     """Cognito's exceptions as ours; all wrong credentials alike, so that an answer tells nothing about an account.
 
     ``malformed`` are codes that mean wrong credentials in this call; elsewhere they are our own mistake.
@@ -176,7 +176,7 @@ def _choices(text: str) -> tuple[str, ...]:
         raise Unavailable("The identity provider's challenge can't be read") from None
 
 
-def _tokens(result: Mapping[str, Any]) -> Tokens:
+def tokens_of(result: Mapping[str, Any]) -> Tokens:
     try:
         return Tokens(result["AccessToken"], result["IdToken"], result["RefreshToken"], result["ExpiresIn"])
     except KeyError:
