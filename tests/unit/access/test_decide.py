@@ -96,7 +96,7 @@ def test_a_policy_that_fails_denies_everything_and_says_so(caplog: pytest.LogCap
 def test_a_failure_names_no_one(caplog: pytest.LogCaptureFixture) -> None:
     read(Decider(PolicySet.from_str(BROKEN)), facts=PatientFacts("patient-17", "t", in_care_team=True))
     assert "patient-17" not in caplog.text
-    assert "Policies could not decide action read" in caplog.text
+    assert "Policies could not decide action 'read'" in caplog.text
 
 
 def test_a_failure_is_not_remembered() -> None:
