@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from functions.accounts import password
 from functions.accounts.app import app
 
-__all__ = ["app", "handler"]
+__all__ = ["app", "handler", "password"]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
