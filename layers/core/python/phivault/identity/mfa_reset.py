@@ -12,7 +12,7 @@ it is good for, and once: ``recover`` asks ``effective`` and takes it with ``don
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from phivault.errors import Conflict
 
@@ -38,6 +38,17 @@ class MfaReset:
 
     def is_effective(self, now: float) -> bool:
         return self.approved_by != "" and self.effective <= now < self.expires
+
+    def shown(self) -> dict[str, Any]:
+        """To whoever decides about it."""
+        return {
+            "state": "approved" if self.approved_by else "requested",
+            "requested_by": self.requested_by,
+            "requested": self.requested,
+            "approved_by": self.approved_by or None,
+            "effective": self.effective or None,
+            "expires": self.expires,
+        }
 
 
 class MfaResetStore(Protocol):

@@ -1,0 +1,33 @@
+"""Invite somebody into one's tenant, in a role."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from phivault.access.roles import Role
+from phivault.audit.event import Action, RiskLevel
+from phivault.identity import invitations
+from phivault.identity.inputs import read
+from phivault.identity.invitations import Invitation
+from phivault.identity.users.call import Call, changed_to
+from phivault.identity.users.inputs import InviteUser
+
+
+def invite_user(call: Call, body: bytes) -> Invitation:
+    """Sent, once it is recorded; an administrator's invitation as HIGH. Raises AccessDenied, InvalidInput or
+    Unavailable, each recorded."""
+    with call.failure_recorded(Action.USER_INVITE, resource="Invitation"):
+        call.require("admin:users-change")
+        asked = read(InviteUser, body)
+        role = Role(asked.role)
+        record = partial(
+            call.record,
+            Action.USER_INVITE,
+            resource="Invitation",
+            risk=RiskLevel.HIGH if role is Role.TENANT_ADMIN else None,
+            flags=changed_to(role),
+            patient=asked.patient_id or "",
+        )
+        return invitations.invite(
+            call.identity, call.tenant, role, asked.patient_id, asked.email, call.principal.user_id, record=record
+        )
