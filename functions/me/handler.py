@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.me import profile
+from functions.me import mfa_reset, profile
 from functions.me.app import app
 
-__all__ = ["app", "handler", "profile"]
+__all__ = ["app", "handler", "mfa_reset", "profile"]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

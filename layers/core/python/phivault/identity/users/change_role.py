@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from phivault.access.roles import Role
 from phivault.audit.event import Action
 from phivault.errors import Conflict
 from phivault.identity.directory import Status
@@ -22,12 +21,11 @@ def change_role(call: Call, user_id: str, body: bytes) -> int:
         call.require("admin:users-change")
         user = call.other(user_id)
         asked = read(ChangeRole, body)
-        role = Role(asked.role)
         if user.status is Status.OFFBOARDED:
             raise Conflict("This user's access was ended for good")
         patient = asked.patient_id or user.patient_id or ""
-        call.record(Action.USER_ROLE, user_id, flags=changed_to(role, user.role), patient=patient)
-        call.identity.directory.change_role(call.tenant, user_id, role, asked.patient_id)
+        call.record(Action.USER_ROLE, user_id, flags=changed_to(asked.role, user.role), patient=patient)
+        call.identity.directory.change_role(call.tenant, user_id, asked.role, asked.patient_id)
         ended = end_access(call.identity, user_id, disable=False)
-        call.identity.user_admin.set_role(user_id, role, asked.patient_id)
+        call.identity.user_admin.set_role(user_id, asked.role, asked.patient_id)
         return ended

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from phivault.access.roles import Role
 from phivault.errors import InvalidInput, UnsupportedParameter
@@ -16,27 +16,18 @@ PARAMETERS = ("cursor", "limit")
 LISTED = 50
 """Users of a page: each address opened may cost a call of KMS."""
 
-
-def _known_role(value: str) -> Role:
-    # Read strictly, an enum takes no text; its own error would repeat the input.
-    if value not in set(Role):
-        raise ValueError("not a role")
-    return Role(value)
-
-
-type RoleName = Annotated[str, AfterValidator(_known_role)]
 type PatientId = Annotated[str, Field(pattern=f"^{PATIENT_ID.pattern}$")]
 
 
 class ChangeRole(Body):
     """``patient_id`` is whom a user of role patient stands for; no other role has one."""
 
-    role: RoleName
+    role: Role
     patient_id: PatientId | None = None
 
     @model_validator(mode="after")
     def _a_patient_for_patients(self) -> Self:
-        if (self.role == Role.PATIENT) != (self.patient_id is not None):
+        if (self.role is Role.PATIENT) != (self.patient_id is not None):
             raise ValueError("patient_id belongs to the role patient, and to no other")
         return self
 
@@ -45,12 +36,12 @@ class InviteUser(Body):
     """A patient without ``patient_id`` stands for nobody until an administrator links them."""
 
     email: Email = Field(repr=False)
-    role: RoleName
+    role: Role
     patient_id: PatientId | None = None
 
     @model_validator(mode="after")
     def _a_patient_for_patients(self) -> Self:
-        if self.patient_id is not None and self.role != Role.PATIENT:
+        if self.patient_id is not None and self.role is not Role.PATIENT:
             raise ValueError("patient_id belongs to the role patient, and to no other")
         return self
 

@@ -19,15 +19,14 @@ def invite_user(call: Call, body: bytes) -> Invitation:
     with call.failure_recorded(Action.USER_INVITE, resource="Invitation"):
         call.require("admin:users-change")
         asked = read(InviteUser, body)
-        role = Role(asked.role)
         record = partial(
             call.record,
             Action.USER_INVITE,
             resource="Invitation",
-            risk=RiskLevel.HIGH if role is Role.TENANT_ADMIN else None,
-            flags=changed_to(role),
+            risk=RiskLevel.HIGH if asked.role is Role.TENANT_ADMIN else None,
+            flags=changed_to(asked.role),
             patient=asked.patient_id or "",
         )
         return invitations.invite(
-            call.identity, call.tenant, role, asked.patient_id, asked.email, call.principal.user_id, record=record
+            call.identity, call.tenant, asked.role, asked.patient_id, asked.email, call.principal.user_id, record=record
         )
