@@ -92,7 +92,9 @@ def test_a_user_who_lost_factor_or_role_is_denied(world: World, tokens: Tokens) 
     assert (world.events[-1].error, world.events[-1].risk) == ("denied", RiskLevel.HIGH)
 
 
-def test_a_role_changed_meanwhile_is_the_new_tokens_role(world: World, tokens: Tokens) -> None:
+def test_a_role_changed_meanwhile_needs_a_new_sign_in(world: World, tokens: Tokens) -> None:
     world.person.role = "auditor"
-    principal = world.sessions.authenticate(authorized(_refresh(world, tokens).access_token), HOME)
-    assert principal.role == "auditor"
+    with pytest.raises(Unauthenticated):
+        _refresh(world, tokens)
+    assert len(world.provider.revoked) == 1
+    assert world.events[-1].action is Action.TOKEN_REFRESH

@@ -21,8 +21,9 @@ _AGAIN = "Sign in again: the refresh token is not usable"
 
 
 def refresh(identity: Identity, body: inputs.Refresh, source: Source) -> Tokens:
-    """New tokens of the same session. Raises Unauthenticated, AccessDenied (the user lost a factor or role) or
-    Unavailable; each recorded first, and no tokens leave unless the refresh is recorded."""
+    """New tokens of the same session. Raises Unauthenticated, AccessDenied (the user lost a factor or role),
+    SourceRefused (the tenant doesn't let the role in from there; the token isn't used up) or Unavailable; each
+    recorded first, and no tokens leave unless the refresh is recorded."""
     with Attempt(identity, Action.TOKEN_REFRESH, source).failure_recorded():
         session = identity.sessions.of_refresh_token(body.refresh_token)
         if session is None:
@@ -33,6 +34,10 @@ def refresh(identity: Identity, body: inputs.Refresh, source: Source) -> Tokens:
         raise step.refused(Unauthenticated(_AGAIN))
     if session.refresh_hash != hash_of(body.refresh_token):
         raise step.reused(body.refresh_token)
+    try:
+        identity.sessions.require_renewable(session, source)
+    except PhivaultError as error:
+        raise step.refused(error) from None
     return step.renewed(body.refresh_token)
 
 
@@ -81,7 +86,9 @@ class _Step:
     def _own_claims(self, tokens: Tokens) -> Claims:
         claims = read_own(tokens.access_token, self._identity.sessions.rules, self._identity.now())
         session = self._session
-        if (claims.user_id, claims.session_id, claims.tenant) != (session.user_id, session.id, session.tenant):
+        who = (session.user_id, session.id, session.tenant, session.role, session.patient_id)
+        # Another role or patient: its sessions are being ended, or somebody changed the account past us.
+        if (claims.user_id, claims.session_id, claims.tenant, claims.role, claims.patient_id) != who:
             raise Unauthenticated(_AGAIN)
         return claims
 
