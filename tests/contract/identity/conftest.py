@@ -30,11 +30,13 @@ from phivault.adapters.dynamodb_directory import DynamoDirectory
 from phivault.adapters.dynamodb_mfa_reset import DynamoMfaResets
 from phivault.adapters.dynamodb_sessions import DynamoSessions
 from phivault.adapters.dynamodb_tenant_rules import DynamoTenantRules
+from phivault.adapters.dynamodb_throttle import DynamoThrottle
 from phivault.audit.recorder import Recorder
 from phivault.crypto.subject_keys import SubjectKeys
 from phivault.identity import inputs
 from phivault.identity.challenge import challenge
 from phivault.identity.claims import TokenRules
+from phivault.identity.limits import Limits
 from phivault.identity.lockout import Lockout
 from phivault.identity.pending import PendingSignIns
 from phivault.identity.provider import Challenged, ChallengeName, Tokens
@@ -114,12 +116,15 @@ class Stack:
         rules = TokenRules(pooled.issuer, CLIENT_ID)
         tenants = DynamoTenantRules(table)
         self.sessions = Sessions(self.state, recorder, keys, rules, tenants=tenants, now=self.clock)
+        self.throttle = DynamoThrottle(table)
+        limits = Limits(self.throttle, keys, self.clock)
         self.identity = Identity(
             provider=self.provider,
             sessions=self.sessions,
             rules=tenants,
             pending=PendingSignIns(self.state),
-            lockout=Lockout(self.state, self.clock),
+            lockout=Lockout(self.throttle, limits, keys, self.clock),
+            limits=limits,
             recorder=recorder,
             directory=DynamoDirectory(table),
             user_admin=CognitoUsers(POOL_ID),

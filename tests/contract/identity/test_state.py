@@ -13,7 +13,6 @@ from phivault.access.principal import Personal
 from phivault.adapters.aws import client
 from phivault.adapters.dynamodb_sessions import DynamoSessions
 from phivault.errors import Conflict, Unavailable
-from phivault.identity.lockout import Failures
 from phivault.identity.pending import PendingSignIn
 from phivault.identity.provider import ChallengeName
 from phivault.identity.session import Session
@@ -138,21 +137,6 @@ def test_a_sign_in_under_way_is_kept_replaced_and_dropped(state: State, session:
     assert state.load_pending(key) is None
 
 
-def test_failures_are_counted_cleared_and_forgotten(state: State, clock: Clock) -> None:
-    account, at = _id(), int(clock())
-    assert state.failures(account) is None
-    state.add_failure(account, at, at + 50)
-    state.add_failure(account, at + 1, at + 51)
-    assert state.failures(account) == Failures(2, at + 1)
-    clock.time += 60
-    assert state.failures(account) is None
-    state.add_failure(account, at + 60, at + 110)
-    assert state.failures(account) == Failures(1, at + 60)
-    state.clear_failures(account)
-    state.clear_failures(account)
-    assert state.failures(account) is None
-
-
 def test_no_personal_text_is_in_the_table(table: str, session: Session, clock: Clock) -> None:
     state = DynamoSessions(table, now=clock)
     state.open(session)
@@ -171,8 +155,6 @@ def test_a_missing_table_is_unavailable(aws_endpoints: object, session: Session)
         lambda: state.open(session),
         lambda: state.load("user", "session"),
         lambda: state.end("user", "session", 1),
-        lambda: state.failures("account"),
-        lambda: state.add_failure("account", 1, 2),
     ]
     for call in calls:
         with pytest.raises(Unavailable):

@@ -22,15 +22,19 @@ from phivault.errors import AccessDenied, Conflict, InvalidCredentials, InvalidI
 from phivault.identity import inputs
 from phivault.identity.claims import SCOPE, TokenRules
 from phivault.identity.directory import User
-from phivault.identity.lockout import Failures, Lockout
+from phivault.identity.limits import Limits
+from phivault.identity.lockout import Lockout
 from phivault.identity.messages import Message
 from phivault.identity.pending import PendingSignIn, PendingSignIns
 from phivault.identity.provider import Challenged, ChallengeName, Tokens, TotpSecret
 from phivault.identity.service import Identity
 from phivault.identity.session import Session, Sessions
 from phivault.identity.source import Source
+from tests.unit.identity.fakes_sign_up import FakeAccounts, MemorySignUps
 from phivault.identity.tenant_rules import TenantRules
+from tests.unit.identity.factor_fakes import FakeFactorProvider, MemoryFactors
 from tests.unit.identity.fake_administration import FakeUserAdmin, MemoryDirectory, MemoryMfaResets
+from tests.unit.identity.throttle_fakes import MemoryThrottle
 
 RULES = TokenRules("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Test", "client-of-tests")
 HOME = Source("198.51.100.7", "ExampleApp/1.0", "0199b3c2-0000-7000-8000-000000000001")
@@ -119,7 +123,7 @@ class MemoryRules:
 
 
 class MemoryState:
-    """SessionStore, PendingStore and FailureStore."""
+    """SessionStore and PendingStore."""
 
     def __init__(self, now: Clock, rules: MemoryRules | None = None, directory: MemoryDirectory | None = None) -> None:
         self._now = now
@@ -128,7 +132,6 @@ class MemoryState:
         self.sessions: dict[tuple[str, str], Session] = {}
         self.refresh: dict[str, tuple[str, str]] = {}
         self.pending: dict[str, PendingSignIn] = {}
-        self.failed: dict[str, tuple[Failures, int]] = {}
         self.down = False
 
     def open(self, session: Session) -> None:
@@ -199,17 +202,6 @@ class MemoryState:
     def drop_pending(self, session_hash: str) -> None:
         self._check()
         self.pending.pop(session_hash, None)
-
-    def failures(self, account: str) -> Failures | None:
-        failures, expires = self.failed.get(account, (None, 0))
-        return failures if expires > self._now() else None
-
-    def add_failure(self, account: str, at: int, expires: int) -> None:
-        before = self.failures(account)
-        self.failed[account] = (Failures(before.count + 1 if before else 1, at), expires)
-
-    def clear_failures(self, account: str) -> None:
-        self.failed.pop(account, None)
 
     def _check(self) -> None:
         if self.down:
@@ -416,25 +408,38 @@ class World:
         self.state = MemoryState(self.clock, self.rules, self.directory)
         self.key_store = MemoryKeys()
         self.keys = SubjectKeys(self.key_store, self.key_store, now=self.clock)
+        self.throttle = MemoryThrottle()
+        self.limits = Limits(self.throttle, self.keys, self.clock)
         self.provider = FakeProvider(self.clock)
         self.user_admin = FakeUserAdmin()
         self.mfa_resets = MemoryMfaResets(self.clock)
         self.recorder = Recorder(self.events_store, self.events_store, deadline_seconds=1)
         self.sessions = Sessions(self.state, self.recorder, self.keys, RULES, tenants=self.rules, now=self.clock)
         self.messenger = MemoryMessenger()
+        self.accounts = FakeAccounts(self.provider)
+        self.sign_ups = MemorySignUps(self.clock)
+        self.factors = MemoryFactors(self.clock)
+        self.factor_provider = FakeFactorProvider(self.provider, self.factors.granted, self.clock)
         self.passwords = FakePasswords(self.provider)
         self.identity = Identity(
             provider=self.provider,
             sessions=self.sessions,
             rules=self.rules,
             pending=PendingSignIns(self.state),
-            lockout=Lockout(self.state, self.clock),
+            lockout=Lockout(self.throttle, self.limits, self.keys, self.clock),
+            limits=self.limits,
             recorder=self.recorder,
             directory=self.directory,
             user_admin=self.user_admin,
             mfa_resets=self.mfa_resets,
             keys=self.keys,
             messenger=self.messenger,
+            accounts=self.accounts,
+            sign_ups=self.sign_ups,
+            invitations=self.sign_ups,
+            factors=self.factors,
+            enrolments=self.factors,
+            factor_provider=self.factor_provider,
             password_provider=self.passwords,
             now=self.clock,
         )

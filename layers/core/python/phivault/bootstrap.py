@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from phivault.adapters.dynamodb_factors import DynamoFactors
     from phivault.adapters.dynamodb_sessions import DynamoSessions
     from phivault.adapters.dynamodb_tenant_rules import DynamoTenantRules
+    from phivault.adapters.dynamodb_throttle import DynamoThrottle
+    from phivault.adapters.dynamodb_sign_ups import DynamoSignUps
     from phivault.adapters.kms_signer import KmsSigner
     from phivault.adapters.lambda_witness import LambdaWitness
     from phivault.adapters.messenger import AwsMessenger
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from phivault.audit.retention import Retention
     from phivault.audit.seal.sealer import Sealer
     from phivault.audit.witness import WitnessStand
+    from phivault.identity.limits import Limits
     from phivault.identity.service import Identity
     from phivault.identity.session import Sessions
     from phivault.records.service import Records
@@ -178,12 +181,29 @@ def factor_rows() -> DynamoFactors:
 
 
 @cache
+def _throttle_rows() -> DynamoThrottle:
+    from phivault.adapters.dynamodb_throttle import DynamoThrottle
+
+    return DynamoThrottle(settings().access_state_table)
+
+
+@cache
+def limits() -> Limits:
+    import time
+
+    from phivault.identity.limits import Limits
+
+    return Limits(_throttle_rows(), subject_keys(), time.time)
+
+
+@cache
 def identity() -> Identity:
     import time
 
     from phivault.adapters.cognito import Cognito
     from phivault.adapters.cognito_factors import CognitoFactors
     from phivault.adapters.cognito_passwords import CognitoPasswords
+    from phivault.adapters.cognito_sign_ups import CognitoSignUps
     from phivault.adapters.cognito_users import CognitoUsers
     from phivault.adapters.dynamodb_mfa_reset import DynamoMfaResets
     from phivault.identity.lockout import Lockout
@@ -195,7 +215,8 @@ def identity() -> Identity:
         sessions=sessions(),
         rules=tenant_rules(),
         pending=PendingSignIns(_session_rows()),
-        lockout=Lockout(_session_rows(), time.time),
+        lockout=Lockout(_throttle_rows(), limits(), subject_keys(), time.time),
+        limits=limits(),
         recorder=recorder(),
         directory=directory(),
         user_admin=CognitoUsers(settings().user_pool_id),
@@ -205,8 +226,18 @@ def identity() -> Identity:
         enrolments=factor_rows(),
         factor_provider=CognitoFactors(settings().user_pool_id, settings().client_id),
         messenger=messenger(),
+        accounts=CognitoSignUps(settings().user_pool_id),
+        sign_ups=sign_up_rows(),
+        invitations=sign_up_rows(),
         password_provider=CognitoPasswords(settings().user_pool_id, settings().client_id),
     )
+
+
+@cache
+def sign_up_rows() -> DynamoSignUps:
+    from phivault.adapters.dynamodb_sign_ups import DynamoSignUps
+
+    return DynamoSignUps(settings().access_state_table)
 
 
 @cache

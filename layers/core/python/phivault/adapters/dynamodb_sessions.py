@@ -1,7 +1,7 @@
-"""Sessions, sign-ins under way and failure counts in the table AccessState.
+"""Sessions and sign-ins under way in the table AccessState.
 
-Rows: those of session_rows; ``SIGN-IN#<sha256>`` / ``SIGN-IN``; ``FAILURES#<account>`` / ``FAILURES``. Each has
-``expires`` (Unix seconds), the table's TTL attribute; DynamoDB deletes late, so it is checked on every read.
+Rows: those of session_rows; ``SIGN-IN#<sha256>`` / ``SIGN-IN``. Each has ``expires`` (Unix seconds), the table's TTL
+attribute; DynamoDB deletes late, so it is checked on every read.
 
 AWS actions: dynamodb:GetItem, Query, PutItem, UpdateItem, DeleteItem; for a request in a session BatchGetItem and
 UpdateItem alone.
@@ -23,7 +23,6 @@ from phivault.adapters.dynamodb_tenant_rules import rules_key, rules_of
 from phivault.adapters.session_rows import Row, items, row_of, session_key
 from phivault.errors import AccessDenied, Conflict, Unavailable
 from phivault.identity.directory import User
-from phivault.identity.lockout import Failures
 from phivault.identity.pending import PendingSignIn
 from phivault.identity.provider import ChallengeName
 from phivault.identity.session import Session
@@ -146,30 +145,6 @@ class DynamoSessions:
 
     def drop_pending(self, session_hash: str) -> None:
         self._delete(_pending_key(session_hash))
-
-    def failures(self, account: str) -> Failures | None:
-        row = self._get(_failures_key(account))
-        return Failures(int(row["failures"]), int(row["last"])) if row else None
-
-    def add_failure(self, account: str, at: int, expires: int) -> None:
-        key = _failures_key(account)
-        try:
-            with translated("DynamoDB", _CONDITION):
-                client("dynamodb").update_item(
-                    TableName=self._table,
-                    Key=items(key),
-                    UpdateExpression="ADD failures :one SET #last = :at, expires = :expires",
-                    ConditionExpression="attribute_not_exists(pk) OR expires > :now",
-                    ExpressionAttributeNames={"#last": "last"},
-                    ExpressionAttributeValues=items(
-                        {":one": 1, ":at": at, ":expires": expires, ":now": int(self._now())}
-                    ),
-                )
-        except ClientError:  # a row that expired and isn't deleted yet: start again
-            self._write(key | {"failures": 1, "last": at, "expires": expires})
-
-    def clear_failures(self, account: str) -> None:
-        self._delete(_failures_key(account))
 
     def _after_barrier(self, session: Session) -> Any:
         """Of a transaction: nothing, unless every session of so old a sign-in was ended."""

@@ -8,8 +8,9 @@ from phivault.audit.event import Action
 from phivault.errors import AccessDenied
 from phivault.identity import events, inputs
 from phivault.identity.claims import read_own
+from phivault.identity.limits import Limit
 from phivault.identity.pending import PendingSignIn, account_of
-from phivault.identity.provider import FACTORS, Challenged, Tokens
+from phivault.identity.provider import FACTORS, Challenged, ChallengeName, Tokens
 from phivault.identity.service import Attempt, Identity, lives, withheld
 from phivault.identity.session import Session
 from phivault.identity.source import Source
@@ -24,7 +25,9 @@ def challenge(identity: Identity, body: inputs.Challenge, source: Source) -> Cha
         # Not counted as a wrong code: whoever lacks a genuine session could lock accounts out with it.
         pending = identity.pending.of(body.session, body.challenge, account)
         attempt.user_id = pending.user_id
-        with identity.lockout.counting(account, source):
+        with identity.lockout.counting(account, source) as who:
+            if body.answer == ChallengeName.SMS_MFA:  # chosen: this answer, too, sends a text message
+                identity.limits.spend(Limit.SIGN_IN, account, who)
             answer = identity.provider.respond(body.challenge, body.session, body.email, body.answer)
     if isinstance(answer, Challenged):
         _go_on(identity, attempt, pending, answer)

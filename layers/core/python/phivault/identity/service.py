@@ -11,14 +11,18 @@ from phivault.audit.event import Action
 from phivault.audit.recorder import Recorder
 from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import PhivaultError
+from phivault.identity.accounts import Accounts
 from phivault.identity.directory import DirectoryStore
 from phivault.identity.events import Trace, unattributed
 from phivault.identity.factors import EnrolmentStore, FactorProvider, FactorStore
+from phivault.identity.invitations import InvitationStore
+from phivault.identity.limits import Limits
 from phivault.identity.lockout import Lockout
 from phivault.identity.messages import Messenger
 from phivault.identity.mfa_reset import MfaResetStore
 from phivault.identity.password_provider import PasswordProvider
 from phivault.identity.pending import PendingSignIns
+from phivault.identity.pending_sign_up import SignUpStore
 from phivault.identity.provider import IdentityProvider, Tokens
 from phivault.identity.session import Session, Sessions
 from phivault.identity.source import Source
@@ -35,12 +39,16 @@ class Identity:
     rules: TenantRulesStore
     pending: PendingSignIns
     lockout: Lockout
+    limits: Limits
     recorder: Recorder
     directory: DirectoryStore
     user_admin: UserAdmin
     mfa_resets: MfaResetStore
     keys: SubjectKeys
     messenger: Messenger
+    accounts: Accounts
+    sign_ups: SignUpStore
+    invitations: InvitationStore
     factors: FactorStore
     enrolments: EnrolmentStore
     factor_provider: FactorProvider

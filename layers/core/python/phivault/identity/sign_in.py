@@ -5,6 +5,7 @@ from __future__ import annotations
 from phivault.access.principal import Personal
 from phivault.audit.event import Action
 from phivault.identity import inputs, personal
+from phivault.identity.limits import Limit
 from phivault.identity.pending import account_of
 from phivault.identity.provider import Challenged
 from phivault.identity.service import Attempt, Identity
@@ -18,7 +19,8 @@ def sign_in(identity: Identity, body: inputs.SignIn, source: Source) -> Challeng
     attempt = Attempt(identity, Action.SIGN_IN, source, body.email)
     with attempt.failure_recorded():
         account = account_of(identity.keys, body.email)
-        with identity.lockout.counting(account, source):
+        with identity.lockout.counting(account, source) as who:
+            identity.limits.spend(Limit.SIGN_IN, account, who)  # a right password may send a text message
             challenged = identity.provider.initiate(body.email, body.password)
         attempt.user_id, attempt.step = challenged.user_id, challenged.challenge
         email = _sealed(identity, body.email, source)
