@@ -30,10 +30,10 @@ from phivault.identity.provider import Challenged, ChallengeName, Tokens, TotpSe
 from phivault.identity.service import Identity
 from phivault.identity.session import Session, Sessions
 from phivault.identity.source import Source
-from tests.unit.identity.fakes_sign_up import FakeAccounts, MemorySignUps
 from phivault.identity.tenant_rules import TenantRules
 from tests.unit.identity.factor_fakes import FakeFactorProvider, MemoryFactors
 from tests.unit.identity.fake_administration import FakeUserAdmin, MemoryDirectory, MemoryMfaResets
+from tests.unit.identity.fakes_sign_up import FakeAccounts, MemorySignUps
 from tests.unit.identity.throttle_fakes import MemoryThrottle
 
 RULES = TokenRules("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_Test", "client-of-tests")
@@ -154,7 +154,7 @@ class MemoryState:
     def load_with_rules(self, user_id: str, session_id: str, tenant: str) -> tuple[Session | None, TenantRules]:
         return self.load(user_id, session_id), self.rules.rules(tenant)
 
-    def list(self, user_id: str) -> Sequence[Session]:
+    def of_user(self, user_id: str) -> Sequence[Session]:
         self._check()
         kept = [session for (owner, _), session in self.sessions.items() if owner == user_id]
         return [session for session in kept if session.expires > self._now()]

@@ -77,7 +77,7 @@ class DynamoSessions:
         kept = rules_of(found.get((rules["pk"], rules["sk"])))
         return session_rows.session_of(live) if live else None, kept
 
-    def list(self, user_id: str) -> Sequence[Session]:
+    def of_user(self, user_id: str) -> Sequence[Session]:
         wanted = {":pk": session_rows.partition(user_id), ":prefix": session_rows.SESSION_PREFIX}
         pages = (
             client("dynamodb")
@@ -220,7 +220,7 @@ class DynamoSessions:
             self._pause(attempt)
             try:
                 with translated("DynamoDB", _CANCELED):
-                    client("dynamodb").transact_writeitems(TransactItems=changes)
+                    client("dynamodb").transact_write_items(TransactItems=changes)
             except ClientError as error:
                 codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
                 if failed := {n for n, code in enumerate(codes) if code == "ConditionalCheckFailed"}:

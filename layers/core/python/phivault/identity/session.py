@@ -140,7 +140,7 @@ class Sessions:
 
     def list(self, user_id: str) -> Sequence[Session]:
         """A user's sessions that live by their tenant's rules now, newest first."""
-        kept, now = self.store.list(user_id), self._now()
+        kept, now = self.store.of_user(user_id), self._now()
         rules = {tenant: self.tenants.rules(tenant) for tenant in {each.tenant for each in kept}}
         live = [each for each in kept if is_live(each, rules[each.tenant], now)]
         return sorted(live, key=lambda each: (each.opened, each.id), reverse=True)
@@ -153,7 +153,7 @@ class Sessions:
         Raises Unavailable where some may be left: call it again."""
         # First the door, then the room: a sign-in that was faster than this stands in the list.
         self.store.end_before(user_id, at)
-        open_ones = [each for each in self.store.list(user_id) if not each.ended]
+        open_ones = [each for each in self.store.of_user(user_id) if not each.ended]
         return sum(self.store.end(user_id, each.id, at) for each in open_ones)
 
     def _live(self, claims: Claims, source: Source) -> Session:

@@ -66,7 +66,7 @@ class SessionStore(Protocol):
     def load_with_rules(self, user_id: str, session_id: str, tenant: str) -> tuple[Session | None, TenantRules]:
         """The same with the tenant's rules, in one round trip."""
 
-    def list(self, user_id: str) -> Sequence[Session]:
+    def of_user(self, user_id: str) -> Sequence[Session]:
         """Every session of a user, ended or not, in no order."""
 
     def find_by_refresh(self, refresh_hash: str) -> Session | None:
