@@ -28,7 +28,9 @@ from phivault.adapters.cognito_passwords import CognitoPasswords
 from phivault.adapters.cognito_users import CognitoUsers
 from phivault.adapters.dynamodb_directory import DynamoDirectory
 from phivault.adapters.dynamodb_mfa_reset import DynamoMfaResets
+from phivault.adapters.cognito_sign_ups import CognitoSignUps
 from phivault.adapters.dynamodb_sessions import DynamoSessions
+from phivault.adapters.dynamodb_sign_ups import DynamoSignUps
 from phivault.adapters.dynamodb_tenant_rules import DynamoTenantRules
 from phivault.adapters.dynamodb_throttle import DynamoThrottle
 from phivault.audit.recorder import Recorder
@@ -111,6 +113,7 @@ class Stack:
         self.provider = Cognito(POOL_ID, CLIENT_ID)
         self.state = DynamoSessions(table, now=self.clock)
         self.factor_rows = DynamoFactors(table, now=self.clock)
+        self.messenger = MemoryMessenger()
         recorder, key_store = Recorder(self.log, self.log, deadline_seconds=1), MemoryKeys()
         keys = SubjectKeys(key_store, key_store, now=self.clock)
         rules = TokenRules(pooled.issuer, CLIENT_ID)
@@ -130,7 +133,10 @@ class Stack:
             user_admin=CognitoUsers(POOL_ID),
             mfa_resets=DynamoMfaResets(table, now=self.clock),
             keys=keys,
-            messenger=MemoryMessenger(),
+            messenger=self.messenger,
+            accounts=CognitoSignUps(POOL_ID, now=self.clock),
+            sign_ups=(sign_ups := DynamoSignUps(table, now=self.clock)),
+            invitations=sign_ups,
             factors=self.factor_rows,
             enrolments=self.factor_rows,
             factor_provider=CognitoFactors(POOL_ID, CLIENT_ID),

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from phivault.adapters.dynamodb_directory import DynamoDirectory
     from phivault.adapters.dynamodb_factors import DynamoFactors
     from phivault.adapters.dynamodb_sessions import DynamoSessions
+    from phivault.adapters.dynamodb_sign_ups import DynamoSignUps
     from phivault.adapters.dynamodb_tenant_rules import DynamoTenantRules
     from phivault.adapters.dynamodb_throttle import DynamoThrottle
-    from phivault.adapters.dynamodb_sign_ups import DynamoSignUps
     from phivault.adapters.kms_signer import KmsSigner
     from phivault.adapters.lambda_witness import LambdaWitness
     from phivault.adapters.messenger import AwsMessenger

@@ -32,12 +32,14 @@ class Trace:
     flags: tuple[str, ...] = ()
 
 
-def unattributed(keys: SubjectKeys, trace: Trace, *, email: str | None = None, user_id: str = "") -> AuditEvent:
+def unattributed(
+    keys: SubjectKeys, trace: Trace, *, email: str | None = None, user_id: str = "", **more: Any
+) -> AuditEvent:
     """By someone who hasn't proven who they are: no tenant, sealed under the day's key. ``user_id`` is whom the
-    provider takes them for."""
+    provider takes them for; ``more`` are further fields of AuditEvent."""
     ref, subject = uuid7(), personal.unattributed_subject(trace.at)
     person = _sealed(keys, personal.NO_TENANT, subject, ref, trace.source, email)
-    return _event(trace, personal.NO_TENANT, person, id=ref, user_id=user_id)
+    return _event(trace, personal.NO_TENANT, person, id=ref, user_id=user_id, **more)
 
 
 def of_claims(keys: SubjectKeys, trace: Trace, claims: Claims) -> AuditEvent:

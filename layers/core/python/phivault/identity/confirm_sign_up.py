@@ -1,0 +1,138 @@
+"""Sign up, next steps: the code from the mail buys one by text message, and that one the account.
+
+The password comes with the last code, and is in no row of ours. What follows is a sign-in like any other: no tokens
+without the second factor.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from phivault.audit.event import Action
+from phivault.errors import AccessDenied, InvalidCredentials
+from phivault.identity import codes, contact, inputs, passwords, personal
+from phivault.identity.accounts import NewAccount
+from phivault.identity.contact import Contact
+from phivault.identity.directory import User
+from phivault.identity.factors import Factor
+from phivault.identity.invitations import not_good
+from phivault.identity.pending_sign_up import PendingSignUp, Place, Step, begin, id_of
+from phivault.identity.provider import Challenged
+from phivault.identity.service import Attempt, Identity
+from phivault.identity.sign_in import sign_in
+from phivault.identity.sign_up import CodeSent, Token, allow_message, send_code
+from phivault.identity.source import Source
+
+
+class ConfirmSignUp(inputs.Body):
+    """PHONE_CODE, the last step, takes the new ``password`` and the second ``factor`` too; EMAIL_CODE takes neither."""
+
+    challenge: Step
+    session: Token = Field(repr=False)
+    code: str = Field(pattern=r"^[0-9]{6}$", repr=False)
+    password: inputs.Password | None = Field(default=None, repr=False)
+    factor: Factor | None = None
+
+    @model_validator(mode="after")
+    def _last_step(self) -> Self:
+        given = (self.password is not None, self.factor is not None)
+        if given != (self.challenge is Step.PHONE_CODE,) * 2:
+            raise PydanticCustomError("password_and_factor_with_phone_code", "both with the last code")
+        return self
+
+
+def confirm_sign_up(identity: Identity, body: ConfirmSignUp, source: Source) -> CodeSent | Challenged:
+    """The next code's session, or the challenge that a sign-in with the new password meets.
+
+    Raises InvalidInput for a password that the policy refuses, which costs no try; InvalidCredentials for a wrong code
+    or a session that is used, dead or of another step; AccessDenied where the invitation or registration is good no
+    more; Conflict where the address got an account meanwhile; TooManyRequests or Unavailable. Each is recorded.
+    """
+    attempt = Attempt(identity, Action.SIGN_UP_CONFIRM, source, step=body.challenge)
+    with attempt.failure_recorded():
+        pending = standing(identity, body.challenge, body.session)
+        to = contact.unseal(identity.keys, pending.contact)
+        attempt.email = to.email
+    if body.password is None or body.factor is None:
+        return _go_on(identity, attempt, pending, to, body.code)
+    attempt.user_id = _finish(identity, attempt, pending, to, body.code, body.password, body.factor)
+    return sign_in(identity, inputs.SignIn(email=to.email, password=body.password), source)
+
+
+def standing(identity: Identity, step: Step, session: str) -> PendingSignUp:
+    """The step of this session. Raises InvalidCredentials."""
+    pending = identity.sign_ups.sign_up(id_of(session))
+    if pending is None or pending.step is not step:
+        raise InvalidCredentials
+    return pending
+
+
+def _go_on(identity: Identity, attempt: Attempt, pending: PendingSignUp, to: Contact, code: str) -> CodeSent:
+    with attempt.failure_recorded():
+        _answer(identity, pending, code)
+        begun = begin(identity.keys, Step.PHONE_CODE, pending.place, to, identity.now())
+        allow_message(identity, begun, to, attempt.source)
+        _take(identity, pending)
+        identity.sign_ups.save_sign_up(begun.pending)
+    attempt.record()
+    send_code(identity, begun, to, attempt.source)
+    return CodeSent(Step.PHONE_CODE, begun.session)
+
+
+def _finish(
+    identity: Identity,
+    attempt: Attempt,
+    pending: PendingSignUp,
+    to: Contact,
+    code: str,
+    password: str,
+    factor: Factor,
+) -> str:
+    with attempt.failure_recorded():
+        passwords.check(password, email=to.email, phone_number=to.phone_number)
+        _answer(identity, pending, code)
+        _take(identity, pending)
+    attempt.record()
+    with attempt.failure_recorded():
+        _admit(identity, pending.place)
+        return _make(identity, pending.place, to, password, factor is Factor.SMS_MFA, attempt.source)
+
+
+def _answer(identity: Identity, pending: PendingSignUp, code: str) -> None:
+    # The try is spent before the code is looked at: guesses at the same instant get no more than three either.
+    if identity.sign_ups.spend_try(pending.id, int(identity.now())) is None:
+        raise InvalidCredentials
+    if not codes.is_right(identity.keys, pending.id, code, pending.code):
+        raise InvalidCredentials
+
+
+def _take(identity: Identity, pending: PendingSignUp) -> None:
+    if not identity.sign_ups.take_sign_up(pending.id):
+        raise InvalidCredentials
+
+
+def _admit(identity: Identity, place: Place) -> None:
+    """Raises AccessDenied where what let this sign-up begin holds no more. An invitation is used up here."""
+    if place.invitation:
+        if not identity.invitations.use_invitation(place.invitation, int(identity.now())):
+            raise not_good()
+    elif not identity.rules.rules(place.tenant).self_sign_up:
+        raise AccessDenied("Nobody signs up by themselves with this registration")
+
+
+def _make(identity: Identity, place: Place, to: Contact, password: str, sms: bool, source: Source) -> str:
+    """The account, signable-in by its last line alone: whatever breaks before leaves an unfinished one, which the next
+    sign-up of the address takes up."""
+    made = identity.accounts.make(NewAccount(place.tenant, place.role, place.patient_id, to, sms))
+    subject = personal.user_subject(made.user_id)
+    person = personal.seal(identity.keys, place.tenant, subject, made.user_id, source, to.email)
+    created = int(identity.now())
+    if identity.directory.user(place.tenant, made.user_id) is None:
+        user = User(made.user_id, place.tenant, place.role, made.patient_id, person, created)
+        identity.directory.add_user(user)
+    identity.factors.phone_was_verified(made.user_id)
+    identity.accounts.set_password(made.user_id, password)
+    return made.user_id
