@@ -21,7 +21,7 @@ from typing import Any, Self
 import httpx
 
 from functions.table import TABLE, Function
-from local import invoke
+from local import invoke, messages
 from local.aws import LocalAws
 from local.aws_resources import create_resources
 from local.aws_trail import role_arn
@@ -49,6 +49,17 @@ from phivault.ids import uuid7
 
 WORKERS = {"auth": 2, "records": 2, "sealer": 2}
 JWKS_SECONDS = 300
+EMAIL_SENDER = "no-reply@phivault.example"
+SMS_ORIGINATION_ARN = "arn:aws:sms-voice:us-east-1:000000000000:phone-number/phone-local"
+TRIGGERS = {
+    "PreSignUp": "pre_sign_up",
+    "PreAuthentication": "pre_authentication",
+    "PostAuthentication": "post_authentication",
+    "PreTokenGeneration": "pre_token",
+    "CustomMessage": "custom_message",
+    "PostConfirmation": "post_confirmation",
+}
+"""The user pool's triggers, by their names in its LambdaConfig, and the functions that answer."""
 LOCAL = tuple(function for function in TABLE if function.local)
 type Say = Callable[[str], None]
 log = logging.getLogger("phivault.local")
@@ -95,6 +106,7 @@ class Stack:
         say("starting Cognito")
         self._start_cognito()
         say(f"starting {len(LOCAL)} functions")
+        self._start_messages()
         self._start_invoke()
         self._start_functions()
         say(f"opening the gateway on {self.base_url}")
@@ -141,9 +153,15 @@ class Stack:
         self._ends.callback(server.stop)
 
     def _trigger(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
-        if name != "PreTokenGeneration":
-            raise ValueError(name)
-        return self._pools["pre_token"].call(event, uuid7())
+        return self._pools[TRIGGERS[name]].call(event, uuid7())
+
+    def _start_messages(self) -> None:
+        listener, aws = listen(0), self.aws
+        self.messages_url = f"http://127.0.0.1:{port_of(listener)}"
+        senders = messages.Senders(EMAIL_SENDER, SMS_ORIGINATION_ARN)
+        app = messages.create(self.outbox, senders, aws.access_key_id, aws.secret_access_key, aws.region)
+        server = Server(app, listener).start()
+        self._ends.callback(server.stop)
 
     def _start_invoke(self) -> None:
         listener = listen(0)
@@ -190,6 +208,9 @@ class Stack:
                 "witness_function": "witness",
                 "sealer_function": "sealer",
                 "exporter_function": "exporter",
+                "email_sender": EMAIL_SENDER,
+                "email_identity_arn": f"arn:aws:ses:us-east-1:000000000000:identity/{EMAIL_SENDER}",
+                "sms_origination_arn": SMS_ORIGINATION_ARN,
             }.items()
         }
         own = {f"PHIVAULT_{setting.upper()}" for setting in function.settings}
@@ -200,6 +221,7 @@ class Stack:
             | self.aws.environment()
             | {"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": self.user_pool.endpoint}
             | {"AWS_ENDPOINT_URL_LAMBDA": self.lambda_url}
+            | {name: self.messages_url for name in ("AWS_ENDPOINT_URL_SESV2", "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2")}
             | {name: value for name, value in offered.items() if name in own}
             | {CONFINED_TO: json.dumps(confined_to), "AWS_SDK_UA_APP_ID": function.name}
         )

@@ -39,8 +39,9 @@ def create(
 ) -> Starlette:
     """An ASGI application with one empty pool.
 
-    ``trigger(name, event)`` runs the pre-token-generation function and returns its event; it is called in a
-    worker thread and may call this service. ``outbox`` receives SMS codes and invitations. Signed operations
+    ``trigger(name, event)`` runs the function of a trigger, by its name in a pool's LambdaConfig, and returns its
+    event; it is called in a worker thread and may call this service. ``outbox`` receives SMS codes, invitations and
+    codes for forgotten passwords. Signed operations
     accept the one access key. ``now`` drives expiry and lockout, but not the age of signatures.
     """
     service = Service(pool, outbox, trigger, now)
@@ -95,12 +96,12 @@ class _Endpoint:
             headers = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in request.headers.raw]
             self._signatures.verify(_target(request), headers, body)
         params = shapes.parse(name, body)
-        limiter = self._limiters[operation.issues_tokens]
+        limiter = self._limiters[operation.asks]
         return await to_thread.run_sync(_run, self._service, operation, params, limiter=limiter)
 
 
 def _run(service: Service, operation: Operation, params: dict[str, Any]) -> Answer:
-    if operation.issues_tokens:
+    if operation.asks:
         return operation.run(service, params)
     with service.lock:
         return operation.run(service, params)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 
+from local.cognito.asking import Told
+from local.cognito.messages import Letter, Texted
 from local.cognito.service import Answer, Service
 from local.cognito.sessions import Step
 from local.cognito.users import Factor, User
@@ -14,7 +16,7 @@ AUTHENTICATION = "TokenGeneration_Authentication"
 NEW_PASSWORD = "TokenGeneration_NewPasswordChallenge"
 
 
-def after_password(service: Service, user: User, source: str) -> Answer:
+def after_password(service: Service, user: User, source: str) -> Answer | Texted:
     """The challenge for a user whose password is right and permanent."""
     factors = user.factors()
     if not factors:
@@ -25,15 +27,15 @@ def after_password(service: Service, user: User, source: str) -> Answer:
     return challenge(service, user, "SELECT_MFA_TYPE", source, {"MFAS_CAN_CHOOSE": json.dumps(factors)})
 
 
-def for_factor(service: Service, user: User, factor: Factor, source: str) -> Answer:
+def for_factor(service: Service, user: User, factor: Factor, source: str) -> Answer | Texted:
     if factor == "SOFTWARE_TOKEN_MFA":
         return challenge(service, user, factor, source, {"FRIENDLY_DEVICE_NAME": ""})
     phone = user.attributes["phone_number"]
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
-    service.outbox.send(phone, "sms", "sign-in", code)
     destination = "+" + "*" * (len(phone) - 5) + phone[-4:]
     delivery = {"CODE_DELIVERY_DELIVERY_MEDIUM": "SMS", "CODE_DELIVERY_DESTINATION": destination}
-    return challenge(service, user, factor, source, delivery, code)
+    answer = challenge(service, user, factor, source, delivery, code)
+    return Texted(answer, Letter("CustomMessage_Authentication", Told.of(user), "sms", phone, "sign-in", code))
 
 
 def new_password(service: Service, user: User) -> Answer:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from local.cognito import triggers
+from local.cognito import asking, triggers
+from local.cognito.asking import Told
 from local.cognito.errors import not_authorized
 from local.cognito.refresh_tokens import Family
 from local.cognito.service import Answer, Service
@@ -26,6 +27,9 @@ class Grant:
 
 
 def sign_in(service: Service, grant: Grant) -> Answer:
+    with service.lock:
+        told = Told.of(enabled_user(service, grant.sub))
+    asking.post_authentication(service, told, grant.metadata)
     overrides = _ask_trigger(service, grant)
     with service.lock:
         user = enabled_user(service, grant.sub)

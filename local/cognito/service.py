@@ -11,6 +11,7 @@ from local.cognito.errors import CognitoError, invalid_parameter
 from local.cognito.lockout import Strangers
 from local.cognito.pool import Pool
 from local.cognito.refresh_tokens import RefreshTokens
+from local.cognito.resets import Resets
 from local.cognito.sessions import Sessions
 from local.cognito.tokens import Tokens
 from local.cognito.triggers import Trigger
@@ -36,11 +37,13 @@ class Service:
     strangers: Strangers = field(default_factory=Strangers)
     sessions: Sessions = field(init=False)
     refresh_tokens: RefreshTokens = field(init=False)
+    resets: Resets = field(init=False)
     tokens: Tokens = field(init=False)
 
     def __post_init__(self) -> None:
         self.sessions = Sessions(self.pool.session_seconds, self.now)
         self.refresh_tokens = RefreshTokens(self.pool.refresh_seconds, self.now)
+        self.resets = Resets(self.now)
         self.tokens = Tokens(self.pool, self.now)
 
     def check_pool(self, params: Params) -> None:

@@ -69,7 +69,7 @@ class Sessions:
             self.end(token)
 
     def end(self, token: str) -> None:
-        del self._sessions[_key(token)]
+        self._sessions.pop(_key(token), None)  # it may have ended while a trigger ran
 
     def end_all(self, sub: str) -> None:
         self._sessions = {key: session for key, session in self._sessions.items() if session.sub != sub}

@@ -60,7 +60,7 @@ class Overrides(BaseModel):
         """An ``aud`` may be added to an access token, but only the app client's own id."""
         applied = (self.access or _AccessOverride()).apply(claims, PROTECTED_ACCESS)
         if applied.get("aud", client_id) != client_id:
-            raise _unrecognizable()
+            raise unrecognizable()
         return applied
 
     def apply_to_id(self, claims: dict[str, Any]) -> dict[str, Any]:
@@ -93,15 +93,20 @@ def call(trigger: Trigger, event: dict[str, Any]) -> Overrides:
     Raises UserLambdaValidationException when it raises, UnexpectedLambdaException when it is too slow and
     InvalidLambdaResponseException when the answer isn't one; each means that no tokens are issued.
     """
+    return _parse(invoke(trigger, NAME, event))
+
+
+def invoke(trigger: Trigger, name: str, event: dict[str, Any]) -> object:
+    """What the function answers, whatever it is. Raises as ``call`` does when it raises or is too slow."""
     started = time.monotonic()
     try:
-        answer = trigger(NAME, json.loads(json.dumps(event)))
+        answer = trigger(name, json.loads(json.dumps(event)))
     except Exception as error:  # noqa: BLE001  # whatever the function raises is a refusal
-        message = f"{NAME} failed with error {type(error).__name__}."
+        message = f"{name} failed with error {type(error).__name__}."
         raise CognitoError("UserLambdaValidationException", message) from None
     if time.monotonic() - started > LONGEST_SECONDS:
-        raise CognitoError("UnexpectedLambdaException", f"{NAME} invocation failed due to timeout.")
-    return _parse(answer)
+        raise CognitoError("UnexpectedLambdaException", f"{name} invocation failed due to timeout.")
+    return answer
 
 
 def _parse(answer: object) -> Overrides:
@@ -109,10 +114,10 @@ def _parse(answer: object) -> Overrides:
         details = json.loads(json.dumps(answer))["response"].get("claimsAndScopeOverrideDetails") or {}
         overrides = Overrides.model_validate(details, strict=True)
     except (TypeError, ValueError, KeyError, AttributeError, ValidationError):
-        raise _unrecognizable() from None
+        raise unrecognizable() from None
     added = (overrides.access.scopes_add or []) if overrides.access else []
     if any(not scope or scope.split() != [scope] or scope.startswith("aws.cognito.") for scope in added):
-        raise _unrecognizable()
+        raise unrecognizable()
     return overrides
 
 
@@ -120,5 +125,5 @@ def _open(name: str, protected: Collection[str]) -> bool:
     return name not in protected and not name.startswith(("cognito:", "dev:"))
 
 
-def _unrecognizable() -> CognitoError:
+def unrecognizable() -> CognitoError:
     return CognitoError("InvalidLambdaResponseException", "Unrecognizable lambda output")

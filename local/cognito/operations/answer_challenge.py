@@ -6,9 +6,10 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from local.cognito import challenges
+from local.cognito import challenges, messages
 from local.cognito.errors import CognitoError, invalid_parameter, invalid_session
 from local.cognito.issue import Grant, enabled_user, sign_in
+from local.cognito.messages import Texted
 from local.cognito.operations.change_user import set_password
 from local.cognito.service import Answer, Params, Service
 from local.cognito.sessions import Session, Step
@@ -58,14 +59,16 @@ def admin_respond_to_auth_challenge(service: Service, params: Params) -> Answer:
 
 
 def respond_to_auth_challenge(service: Service, params: Params) -> Answer:
-    """The next challenge, or tokens. Takes the lock itself, because the trigger runs outside of it."""
+    """The next challenge, or tokens. Takes the lock itself, because the triggers run outside of it."""
     service.check_client(params)
     with service.lock:
         outcome = _answer(service, params)
-    return sign_in(service, outcome) if isinstance(outcome, Grant) else outcome
+    if isinstance(outcome, Grant):
+        return sign_in(service, outcome)
+    return messages.deliver(service, outcome, params.get("ClientMetadata", {}))
 
 
-def _answer(service: Service, params: Params) -> Answer | Grant:
+def _answer(service: Service, params: Params) -> Answer | Texted | Grant:
     name, responses = params["ChallengeName"], params.get("ChallengeResponses", {})
     if name not in _ANSWERS:
         raise invalid_parameter("The challenge is not supported.")
@@ -104,7 +107,7 @@ def _software_token(attempt: _Attempt) -> Grant:
     return attempt.complete()
 
 
-def _select(attempt: _Attempt) -> Answer:
+def _select(attempt: _Attempt) -> Answer | Texted:
     choice = attempt.response("ANSWER")
     if choice not in attempt.user.factors():
         raise attempt.wrong(invalid_parameter("The user can't sign in with the chosen MFA."))
@@ -112,7 +115,7 @@ def _select(attempt: _Attempt) -> Answer:
     return challenges.for_factor(attempt.service, attempt.user, choice, attempt.session.source)
 
 
-def _new_password(attempt: _Attempt) -> Answer:
+def _new_password(attempt: _Attempt) -> Answer | Texted:
     if any(name.startswith("userAttributes.") for name in attempt.responses):
         unwritable = CognitoError("NotAuthorizedException", "A client attempted to write unauthorized attribute")
         raise attempt.wrong(unwritable)
@@ -137,7 +140,7 @@ def _mismatch() -> CognitoError:
     return CognitoError("CodeMismatchException", "Invalid code or auth state for the user.")
 
 
-_ANSWERS: dict[str, tuple[Step, Callable[[_Attempt], Answer | Grant]]] = {
+_ANSWERS: dict[str, tuple[Step, Callable[[_Attempt], Answer | Texted | Grant]]] = {
     "NEW_PASSWORD_REQUIRED": ("NEW_PASSWORD_REQUIRED", _new_password),
     "SMS_MFA": ("SMS_MFA", _sms),
     "SOFTWARE_TOKEN_MFA": ("SOFTWARE_TOKEN_MFA", _software_token),

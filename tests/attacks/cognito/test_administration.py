@@ -12,6 +12,8 @@ from tests.local.cognito.harness import KEY_ID, SECRET_KEY, Cognito
 SIGNED = sorted(name for name, operation in OPERATIONS.items() if operation.signed)
 PUBLIC = {
     "AssociateSoftwareToken",
+    "ConfirmForgotPassword",
+    "ForgotPassword",
     "GetTokensFromRefreshToken",
     "GetUser",
     "GlobalSignOut",

@@ -43,20 +43,26 @@ class Clock:
 
 @dataclass
 class Trigger:
-    """Records events and answers with ``details``, or does what a test puts into ``act``."""
+    """Records events. The one before tokens answers with ``details``, or does what a test puts into ``act``; the
+    others answer as they were asked, or do what a test puts into ``others`` under their name."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
     details: Any = None
     act: Any = None
+    others: dict[str, Any] = field(default_factory=dict)
+    asked: list[dict[str, Any]] = field(default_factory=list)
 
     def __call__(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
+        if name != "PreTokenGeneration":
+            self.asked.append({"name": name, **event})
+            return self.others[name](event) if name in self.others else event
         self.events.append({"name": name, **event})
         if self.act:
             return self.act(event)
         return {**event, "response": {"claimsAndScopeOverrideDetails": self.details}}
 
     def reset(self) -> None:
-        self.events, self.details, self.act = [], None, None
+        self.events, self.details, self.act, self.others, self.asked = [], None, None, {}, []
 
 
 @dataclass

@@ -42,7 +42,7 @@ def test_a_malformed_body_is_refused_in_the_services_own_shape(cognito: Cognito,
     assert answer.headers["content-type"] == "application/x-amz-json-1.1"
 
 
-@pytest.mark.parametrize("operation", ["", "InitiateAuth", TARGET, TARGET + "ForgotPassword", "Other.InitiateAuth"])
+@pytest.mark.parametrize("operation", ["", "InitiateAuth", TARGET, TARGET + "ConfirmSignUp", "Other.InitiateAuth"])
 def test_what_is_not_provided_is_unknown(cognito: Cognito, operation: str):
     assert post(cognito, operation, {}).json()["__type"] == "UnknownOperationException"
 
