@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.admin import invitations, mfa_reset, users
+from functions.admin import invitations, ip_allow_list, mfa_reset, settings, user_sessions, users
 from functions.admin.app import app
 
-__all__ = ["app", "handler", "invitations", "mfa_reset", "users"]
+__all__ = ["app", "handler", "invitations", "ip_allow_list", "mfa_reset", "settings", "user_sessions", "users"]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

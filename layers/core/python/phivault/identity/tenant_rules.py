@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 ANY_ROLE = "*"
@@ -35,7 +36,15 @@ class TenantRules:
             address = ipaddress.ip_address(ip)
         except ValueError:
             return False
-        return any(address in ipaddress.ip_network(block) for block in blocks)
+        # An IPv4 client of a dual-stack listener: the lists know it by the address it has.
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in block_of(block) for block in blocks)
+
+
+@lru_cache(4096)
+def block_of(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """A CIDR block. Raises ValueError, for host bits that are set too: ``10.0.0.1/8`` may have been meant otherwise."""
+    return ipaddress.ip_network(text)
 
 
 class TenantRulesStore(Protocol):
