@@ -8,7 +8,14 @@ from typing import Final
 from phivault.audit.event import Action
 
 _TYPED: Final = frozenset(
-    {Action.AUDIT_EXPORT, Action.AUDIT_OPEN, Action.AUDIT_RETENTION, Action.AUDIT_HOLD, Action.KEY_DESTROY}
+    {
+        Action.AUDIT_EXPORT,
+        Action.AUDIT_OPEN,
+        Action.AUDIT_RETENTION,
+        Action.AUDIT_HOLD,
+        Action.KEY_DESTROY,
+        Action.USER_INVITE,
+    }
 )
 _OPERATOR: Final = "operator"
 UNKNOWN: Final = "The audit log has no line of this tenant, beside what operators tried"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from phivault.cli import audit, keys
+from phivault.cli import audit, keys, users
 from phivault.cli.demo import demo
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="PHI, sealed.")
 app.command()(demo)
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(users.app, name="users")
 
 
 @app.callback()
