@@ -320,8 +320,12 @@ TABLE: tuple[Function, ...] = (
         name="pre_token",
         purpose="Cognito's pre-token-generation trigger: no token without a factor, our claims and scope",
         trigger="cognito:pre-token-generation-v2",
-        settings=("profile", *_RECORD_SETTINGS),
-        grants=(*_RECORD, Grant("user_pool_id", ("cognito-idp:AdminGetUser",))),
+        settings=("profile", *_RECORD_SETTINGS, "access_state_table"),
+        grants=(
+            *_RECORD,
+            Grant("user_pool_id", ("cognito-idp:AdminGetUser",)),
+            Grant("access_state_table", ("dynamodb:GetItem",)),
+        ),
         timeout_seconds=5,
     ),
     Function(

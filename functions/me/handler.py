@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.me import mfa_reset, profile, sessions
+from functions.me import mfa, mfa_reset, profile, sessions
 from functions.me.app import app
 
-__all__ = ["app", "handler", "mfa_reset", "profile", "sessions"]
+__all__ = ["app", "handler", "mfa", "mfa_reset", "profile", "sessions"]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

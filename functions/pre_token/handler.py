@@ -7,7 +7,7 @@ from typing import Any
 from phivault import bootstrap, logs
 from phivault.adapters.cognito import enrolled_factors
 from phivault.errors import PhivaultError
-from phivault.identity.pre_token import refusal, respond
+from phivault.identity.pre_token import hash_of_nonce, nonce_of, refusal, require_granted, respond
 
 logs.configure("pre_token")
 
@@ -19,7 +19,10 @@ class TokensRefused(Exception):
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     # The pool's id comes with the event: a pool that names its trigger can't be named by it at deployment.
     try:
-        return respond(event, enrolled_factors(event["userPoolId"], event["userName"]))
+        nonce = nonce_of(event)
+        if nonce:
+            require_granted(event, bootstrap.factor_rows().granted(hash_of_nonce(nonce)))
+        return respond(event, enrolled_factors(event["userPoolId"], event["userName"]), elevated=bool(nonce))
     except PhivaultError as error:
         raise _recorded(event, error, context.aws_request_id) from None
 

@@ -53,7 +53,7 @@ def test_what_the_provider_says_is_not_repeated(
 
             return call
 
-    monkeypatch.setattr(cognito, "_api", lambda: Echo())
+    monkeypatch.setattr(cognito, "cognito_api", lambda: Echo())
     provider = Cognito("us-east-1_Test", "client")
     calls: list[Callable[[], object]] = [
         lambda: provider.initiate(SECRET, SECRET),
@@ -72,7 +72,7 @@ def test_what_botocore_says_of_a_bad_parameter_is_not_repeated(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     api: Any = boto3.client("cognito-idp", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-    monkeypatch.setattr(cognito, "_api", lambda: api)
+    monkeypatch.setattr(cognito, "cognito_api", lambda: api)
     with pytest.raises(PhivaultError) as refused:
         Cognito("us-east-1_Test", "client").initiate([SECRET], SECRET)  # type: ignore[arg-type]  # the attack
     assert SECRET not in _text_of(refused.value, caplog)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from phivault.audit.event import Action
 from phivault.errors import AccessDenied
-from phivault.identity import events, inputs
+from phivault.identity import enrolment, events, inputs
 from phivault.identity.claims import read_own
 from phivault.identity.limits import Limit
 from phivault.identity.pending import PendingSignIn, account_of
@@ -25,19 +25,22 @@ def challenge(identity: Identity, body: inputs.Challenge, source: Source) -> Cha
         # Not counted as a wrong code: whoever lacks a genuine session could lock accounts out with it.
         pending = identity.pending.of(body.session, body.challenge, account)
         attempt.user_id = pending.user_id
+        if body.challenge is ChallengeName.MFA_SETUP:
+            enrolment.require(identity, attempt, body.session)
         with identity.lockout.counting(account, source) as who:
             if body.answer == ChallengeName.SMS_MFA:  # chosen: this answer, too, sends a text message
                 identity.limits.spend(Limit.SIGN_IN, account, who)
             answer = identity.provider.respond(body.challenge, body.session, body.email, body.answer)
     if isinstance(answer, Challenged):
-        _go_on(identity, attempt, pending, answer)
+        _go_on(identity, attempt, pending, body.session, answer)
     else:
         _issue(identity, attempt, pending, body.session, answer)
     return answer
 
 
-def _go_on(identity: Identity, attempt: Attempt, pending: PendingSignIn, answer: Challenged) -> None:
+def _go_on(identity: Identity, attempt: Attempt, pending: PendingSignIn, answered: str, answer: Challenged) -> None:
     with attempt.failure_recorded():
+        enrolment.follow(identity, attempt, answer, answered)
         identity.pending.save(answer, pending.account, pending.email, pending.user_id, identity.now())
     attempt.record()
 
@@ -50,6 +53,7 @@ def _issue(identity: Identity, attempt: Attempt, pending: PendingSignIn, answere
             identity.pending.drop(answered)
             identity.lockout.clear(pending.account, attempt.source)
             claims = read_own(tokens.access_token, identity.sessions.rules, identity.now())
+            identity.factors.enrolled(claims.user_id)  # from now on a password alone sets up no factor
             session = identity.sessions.open(claims, tokens.refresh_token, attempt.email or "", attempt.source)
         try:
             _record_issue(identity, attempt, session, claims.role, lives(tokens, session, identity.now()))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
+import segno
+
 from phivault.audit.event import Action
 from phivault.errors import InvalidCredentials
-from phivault.identity import inputs, personal
+from phivault.identity import enrolment, inputs, personal
 from phivault.identity.provider import Challenged, ChallengeName
 from phivault.identity.service import Attempt, Identity
 from phivault.identity.source import Source
@@ -17,10 +20,12 @@ ISSUER = "phivault"
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """``secret`` is base32; ``otpauth_uri`` is what an app scans (Key Uri Format); ``session`` takes the code."""
+    """``secret`` is base32; ``otpauth_uri`` is what an app scans (Key Uri Format), ``qr_svg`` the same as a picture,
+    SVG text; ``session`` takes the code."""
 
     secret: str = field(repr=False)
     otpauth_uri: str = field(repr=False)
+    qr_svg: str = field(repr=False)
     session: str = field(repr=False)
 
 
@@ -33,14 +38,24 @@ def enrol_totp(identity: Identity, body: inputs.MfaTotp, source: Source) -> Enro
         attempt.email = personal.unseal_email(identity.keys, personal.NO_TENANT, pending.email)
         if attempt.email is None:
             raise InvalidCredentials
+        enrolment.require(identity, attempt, body.session)
         begun = identity.provider.begin_totp(body.session)
+        enrolment.carry(identity, pending.user_id, body.session, begun.session)
         following = Challenged(ChallengeName.MFA_SETUP, begun.session)
         identity.pending.save(following, pending.account, pending.email, pending.user_id, identity.now())
     attempt.record()
-    return Enrolment(begun.secret, otpauth_uri(begun.secret, attempt.email), begun.session)
+    uri = otpauth_uri(begun.secret, attempt.email)
+    return Enrolment(begun.secret, uri, qr_svg(uri), begun.session)
 
 
 def otpauth_uri(secret: str, label: str) -> str:
     """SHA-1, 6 digits, 30 s (RFC 6238 defaults, all that Cognito knows)."""
     parameters = urlencode({"secret": secret, "issuer": ISSUER, "algorithm": "SHA1", "digits": 6, "period": 30})
     return f"otpauth://totp/{quote(ISSUER)}:{quote(label, safe='')}?{parameters}"
+
+
+def qr_svg(uri: str) -> str:
+    """The URI as a QR code that cameras read off a screen: SVG text, black on white, with the quiet zone around it."""
+    picture = io.BytesIO()
+    segno.make(uri, error="m", micro=False).save(picture, kind="svg", scale=4, light="white", xmldecl=False)
+    return picture.getvalue().decode()

@@ -1,11 +1,18 @@
 """The pre-token-generation trigger, event version V2_0: the last gate before Cognito signs tokens.
 
 Pure: Cognito may run a trigger twice, and a refusal is then recorded twice.
+
+One kind of refresh keeps Cognito's own scope, so that a function of ours can set up an authenticator app for a
+signed-in user (``elevate.py``): it carries a nonce that was granted to this user. The nonce is looked up, not taken:
+Cognito asks up to three times where an answer is late, and each run must give the same one. Whoever granted it takes it
+back once Cognito has answered, so it serves that one call; beside it a call would need the refresh token which that one
+is using up. A nonce that isn't granted is nobody's mistake: there are no tokens for it, and that is recorded.
 Shape: https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-pre-token-generation.html
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -19,11 +26,31 @@ from phivault.identity.claims import PATIENT_ID, SCOPE, TENANT_ID
 # With this scope the holder could change factors and attributes at Cognito itself, past us.
 SELF_SERVICE_SCOPE = "aws.cognito.signin.user.admin"
 USER_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+REFRESH = "TokenGeneration_RefreshTokens"
 FACTORS = frozenset({"SOFTWARE_TOKEN_MFA", "SMS_MFA"})
 
 
-def respond(event: Mapping[str, Any], enrolled: Collection[str]) -> dict[str, Any]:
-    """The event with its answer. ``enrolled`` is the user's UserMFASettingList.
+def hash_of_nonce(nonce: str) -> str:
+    return hashlib.sha256(nonce.encode()).hexdigest()
+
+
+def nonce_of(event: Mapping[str, Any]) -> str:
+    """What the caller says the scope was granted to; empty where this isn't asked for, and in every sign-in."""
+    if event.get("triggerSource") != REFRESH:
+        return ""
+    metadata = event["request"].get("clientMetadata") or {}
+    return str(metadata.get("nonce", ""))
+
+
+def require_granted(event: Mapping[str, Any], granted: str) -> None:
+    """Raises AccessDenied unless ``granted``, the user whom the nonce was granted to, is who the tokens are for."""
+    if not granted or granted != event.get("userName"):
+        raise AccessDenied("The nonce was never granted to this user, or it is over")
+
+
+def respond(event: Mapping[str, Any], enrolled: Collection[str], *, elevated: bool = False) -> dict[str, Any]:
+    """The event with its answer. ``enrolled`` is the user's UserMFASettingList; ``elevated`` leaves Cognito's own scope
+    in the access token and gives it nothing that our API takes.
 
     Raises AccessDenied, for which Cognito refuses the tokens, where the user has no factor, no known role or no
     tenant, or the event isn't of version 2 (whose answer Cognito would not read the same way).
@@ -33,10 +60,11 @@ def respond(event: Mapping[str, Any], enrolled: Collection[str]) -> dict[str, An
     attributes: Mapping[str, Any] = event["request"]["userAttributes"]
     if not FACTORS.intersection(enrolled) and not has_verified_phone(attributes):
         raise AccessDenied("No second factor is enrolled")
-    access = {
-        "claimsToAddOrOverride": _claims(attributes),
-        "scopesToAdd": [SCOPE],
-        "scopesToSuppress": [SELF_SERVICE_SCOPE],
+    claims = _claims(attributes)
+    access: dict[str, Any] = {
+        "claimsToAddOrOverride": {} if elevated else claims,
+        "scopesToAdd": [] if elevated else [SCOPE],
+        "scopesToSuppress": [] if elevated else [SELF_SERVICE_SCOPE],
     }
     return {**event, "response": {"claimsAndScopeOverrideDetails": {"accessTokenGeneration": access}}}
 
@@ -45,7 +73,7 @@ def refusal(event: Mapping[str, Any], error: PhivaultError, request_id: str) -> 
     """The audit event of tokens that weren't generated. The trigger isn't told where the request came from; only what
     has the shape of an id of ours is repeated."""
     attributes: Mapping[str, Any] = event["request"]["userAttributes"]
-    refresh = event.get("triggerSource") == "TokenGeneration_RefreshTokens"
+    refresh = event.get("triggerSource") == REFRESH
     tenant, role = attributes.get("custom:tenant_id", ""), attributes.get("custom:role", "")
     user = event.get("userName", "")
     return system_event(

@@ -41,6 +41,11 @@ def refresh(identity: Identity, body: inputs.Refresh, source: Source) -> Tokens:
     return step.renewed(body.refresh_token)
 
 
+def reused(identity: Identity, session: Session, refresh_token: str, source: Source) -> PhivaultError:
+    """A used token came back elsewhere than here: end its session and record that. The error to raise."""
+    return _Step(identity, session, identity.sessions.person(session, source), source).reused(refresh_token)
+
+
 class _Step:
     """One refresh of a known session."""
 

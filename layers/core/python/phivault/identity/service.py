@@ -68,7 +68,8 @@ def lives(tokens: Tokens, session: Session, now: float) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class Attempt:
-    """One step towards a sign-in, by someone not proven yet. ``user_id`` is filled in once the provider names it."""
+    """One step towards a sign-in, by someone not proven yet. ``user_id`` is filled in once the provider names it;
+    ``ground`` is what the event says of a failure where the caller is told less."""
 
     identity: Identity
     action: Action
@@ -76,6 +77,7 @@ class Attempt:
     email: str | None = None
     step: str = ""
     user_id: str = ""
+    ground: PhivaultError | None = None
 
     @contextmanager
     def failure_recorded(self) -> Iterator[None]:
@@ -83,7 +85,7 @@ class Attempt:
         try:
             yield
         except PhivaultError as error:
-            self.record(error)
+            self.record(self.ground or error)
             raise
 
     def record(self, error: PhivaultError | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from phivault.access.principal import Personal
 from phivault.audit.event import Action
-from phivault.identity import inputs, personal
+from phivault.identity import enrolment, inputs, personal
 from phivault.identity.limits import Limit
 from phivault.identity.pending import account_of
 from phivault.identity.provider import Challenged
@@ -22,11 +22,17 @@ def sign_in(identity: Identity, body: inputs.SignIn, source: Source) -> Challeng
         with identity.lockout.counting(account, source) as who:
             identity.limits.spend(Limit.SIGN_IN, account, who)  # a right password may send a text message
             challenged = identity.provider.initiate(body.email, body.password)
-        attempt.user_id, attempt.step = challenged.user_id, challenged.challenge
-        email = _sealed(identity, body.email, source)
-        identity.pending.save(challenged, account, email, challenged.user_id, identity.now())
+            attempt.user_id, attempt.step = challenged.user_id, challenged.challenge
+            enrolment.follow(identity, attempt, challenged)
+        remember(identity, challenged, body.email, source)
     attempt.record()
     return challenged
+
+
+def remember(identity: Identity, challenged: Challenged, email: str, source: Source) -> None:
+    """Let the challenge of a sign-in that has just begun be answered."""
+    account, sealed = account_of(identity.keys, email), _sealed(identity, email, source)
+    identity.pending.save(challenged, account, sealed, challenged.user_id, identity.now())
 
 
 def _sealed(identity: Identity, email: str, source: Source) -> Personal:
