@@ -28,6 +28,7 @@ from local.aws_trail import role_arn
 from local.cognito.app import create as create_cognito
 from local.cognito.pool import Pool as UserPool
 from local.cognito.signatures import Signatures
+from local.cognito.triggers import FunctionFailed
 from local.confine import CONFINED_TO
 from local.demo.lab import Lab
 from local.gateway.access_log import AccessLog
@@ -41,7 +42,7 @@ from local.postgres import Postgres
 from local.schedule import Schedule, period
 from local.serve import Server
 from local.streams import StreamPoller
-from local.workers import Pool, base_environment
+from local.workers import Pool, WorkerDied, base_environment
 from local.workspace import Workspace
 from phivault import logs
 from phivault.errors import Unavailable
@@ -153,7 +154,10 @@ class Stack:
         self._ends.callback(server.stop)
 
     def _trigger(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
-        return self._pools[TRIGGERS[name]].call(event, uuid7())
+        try:
+            return self._pools[TRIGGERS[name]].call(event, uuid7())
+        except WorkerDied as error:
+            raise FunctionFailed(str(error)) from None
 
     def _start_messages(self) -> None:
         listener, aws = listen(0), self.aws
@@ -221,7 +225,7 @@ class Stack:
             | self.aws.environment()
             | {"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": self.user_pool.endpoint}
             | {"AWS_ENDPOINT_URL_LAMBDA": self.lambda_url}
-            | {name: self.messages_url for name in ("AWS_ENDPOINT_URL_SESV2", "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2")}
+            | dict.fromkeys(("AWS_ENDPOINT_URL_SESV2", "AWS_ENDPOINT_URL_PINPOINT_SMS_VOICE_V2"), self.messages_url)
             | {name: value for name, value in offered.items() if name in own}
             | {CONFINED_TO: json.dumps(confined_to), "AWS_SDK_UA_APP_ID": function.name}
         )

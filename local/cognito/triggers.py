@@ -15,6 +15,11 @@ from local.cognito.users import User
 
 type Trigger = Callable[[str, dict[str, Any]], dict[str, Any]]
 
+
+class FunctionFailed(Exception):
+    """A function raised. Its text may be shown, as Cognito shows a function's own: the name of the error's type."""
+
+
 NAME = "PreTokenGeneration"
 LONGEST_SECONDS = 5.0
 
@@ -102,7 +107,8 @@ def invoke(trigger: Trigger, name: str, event: dict[str, Any]) -> object:
     try:
         answer = trigger(name, json.loads(json.dumps(event)))
     except Exception as error:  # noqa: BLE001  # whatever the function raises is a refusal
-        message = f"{name} failed with error {type(error).__name__}."
+        shown = str(error) if isinstance(error, FunctionFailed) else type(error).__name__
+        message = f"{name} failed with error {shown}."
         raise CognitoError("UserLambdaValidationException", message) from None
     if time.monotonic() - started > LONGEST_SECONDS:
         raise CognitoError("UnexpectedLambdaException", f"{name} invocation failed due to timeout.")

@@ -81,9 +81,7 @@ def test_guesses_are_few(cognito: Cognito, person: Person):
     assert [failure(cognito, person.email, guess) for _ in range(TRIES)] == ["CodeMismatchException"] * TRIES
     assert failure(cognito, person.email, sent(cognito, person)) == "LimitExceededException"
     forget(cognito, person.email)
-    assert failure(cognito, person.email, sent(cognito, person)) == "LimitExceededException", (
-        "a new code is no new start"
-    )
+    assert failure(cognito, person.email, sent(cognito, person)) == "LimitExceededException", "a new code, no new start"
     cognito.clock.advance(SECONDS)
     forget(cognito, person.email)
     confirm(cognito, person.email, sent(cognito, person))

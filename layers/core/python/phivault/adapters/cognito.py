@@ -45,6 +45,8 @@ WRONG: Final = (
 LOCKED: Final = ("TooManyFailedAttemptsException", "LimitExceededException")
 WEAK: Final = ("InvalidPasswordException", "PasswordHistoryPolicyViolationException")
 REFUSED: Final = ("UserLambdaValidationException",)
+DOWN: Final = "unavailable"
+"""In the text of a refusal by a trigger that could know or record nothing: see identity.trigger."""
 MALFORMED: Final = ("InvalidParameterException",)
 
 
@@ -55,13 +57,17 @@ class Cognito:
         self._pool, self._client_id = user_pool_id, client_id
 
     def initiate(self, email: str, password: str) -> Challenged:
-        with refusals():
-            answer = cognito_api().admin_initiate_auth(
-                UserPoolId=self._pool,
-                ClientId=self._client_id,
-                AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-                AuthParameters={"USERNAME": email, "PASSWORD": password},
-            )
+        try:
+            with refusals():
+                answer = cognito_api().admin_initiate_auth(
+                    UserPoolId=self._pool,
+                    ClientId=self._client_id,
+                    AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+                    AuthParameters={"USERNAME": email, "PASSWORD": password},
+                )
+        except AccessDenied:
+            # A trigger refuses a suspended account before its password is looked at: that account isn't to stand out.
+            raise InvalidCredentials from None
         if result := answer.get("AuthenticationResult"):
             # Only a pool whose MFA isn't required does this. What it gave away is taken back.
             with suppress(PhivaultError):
@@ -120,8 +126,9 @@ def enrolled_factors(user_pool_id: str, username: str) -> frozenset[str]:
 
 
 def cognito_api() -> CognitoIdentityProviderClient:
-    # One attempt: a repeated call would count a wrong password twice, and a code or refresh token as replayed.
-    return client("cognito-idp", read_timeout=5.0, attempts=1)
+    # One attempt: a repeated call would count a wrong password twice, and a code or refresh token as replayed. The time
+    # is for two triggers in a row that have to start first.
+    return client("cognito-idp", read_timeout=12.0, attempts=1)
 
 
 @contextmanager
@@ -141,6 +148,8 @@ def _refusal(error: ClientError) -> PhivaultError:
     code, message = error_code(error), str(error.response.get("Error", {}).get("Message", ""))
     if code in WEAK:
         return InvalidInput("new_password: the password policy refuses it")
+    if code in REFUSED and DOWN in message.lower():
+        return Unavailable("A trigger of the identity provider couldn't answer")
     if code in REFUSED:
         return AccessDenied("The account may not have tokens: no second factor, tenant or role")
     if code in LOCKED or "attempts exceeded" in message.lower():

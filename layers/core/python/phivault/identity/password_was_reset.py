@@ -17,7 +17,7 @@ from phivault.audit.recorder import Recorder
 from phivault.errors import AccessDenied, PhivaultError
 from phivault.identity.messages import Messenger, Purpose, notice
 from phivault.identity.session import Sessions
-from phivault.identity.trigger import Asked, Refused
+from phivault.identity.trigger import Asked, Refused, refused
 
 RESET = "PostConfirmation_ConfirmForgotPassword"
 
@@ -29,13 +29,13 @@ def password_was_reset(
     confirmed itself, which no pool of ours lets happen."""
     if asked.source != RESET:
         _record(recorder, [asked.told(Action.ACCOUNT_CREATE, AccessDenied())])
-        raise Refused(AccessDenied.code)
+        raise refused(AccessDenied())
     try:
         ended = sessions.end_all(asked.user_id, int(now()))
     except PhivaultError as error:
         # Sessions of before live on: nobody should learn of that from a MEDIUM line alone.
         _record(recorder, [replace(asked.told(Action.PASSWORD_RESET, error), risk=RiskLevel.HIGH)])
-        raise Refused(error.code) from None
+        raise refused(error) from None
     telling = {"resource": "Message", "resource_id": Purpose.PASSWORD_RESET.value}
     reset = asked.told(Action.PASSWORD_RESET, flags=(f"sessions:ended:{ended}",))
     _record(recorder, [reset, asked.told(Action.CODE_SEND, **telling)])
@@ -52,4 +52,4 @@ def _record(recorder: Recorder, events: list[AuditEvent]) -> None:
     try:
         recorder.append(events)
     except PhivaultError as unrecorded:
-        raise Refused(unrecorded.code) from None
+        raise refused(unrecorded) from None

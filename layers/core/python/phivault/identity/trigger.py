@@ -16,13 +16,21 @@ from phivault.access.roles import Role
 from phivault.audit.event import Action, AuditEvent
 from phivault.audit.recorder import Recorder
 from phivault.audit.system import NO_TENANT, system_event
-from phivault.errors import InvalidInput, PhivaultError
+from phivault.errors import InvalidInput, PhivaultError, Unavailable
 from phivault.identity.claims import TENANT_ID
 from phivault.identity.pre_token import USER_ID
 
 
 class Refused(Exception):
     """Cognito shows this text, the code of an error, to whoever asked."""
+
+
+class RefusedUnavailable(Refused):
+    """Not for what was asked, but because nothing could be known or recorded: to be tried again."""
+
+
+def refused(error: PhivaultError) -> Refused:
+    return (RefusedUnavailable if isinstance(error, Unavailable) else Refused)(error.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +81,14 @@ class Gate:
             yield asked
         except PhivaultError as error:
             self._record(asked, error, more)
-            raise Refused(error.code) from None
+            raise refused(error) from None
         self._record(asked, None, more)
 
     def _record(self, asked: Asked, error: PhivaultError | None, more: Mapping[str, Any]) -> None:
         try:
             self.recorder.append([asked.told(self.action, error, **more)])
         except PhivaultError as unrecorded:
-            raise Refused(unrecorded.code) from None
+            raise refused(unrecorded) from None
 
 
 def read(event: object, request_id: str) -> Asked:
