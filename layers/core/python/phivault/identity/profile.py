@@ -11,7 +11,7 @@ from phivault.audit.recorder import Recorder
 from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import Unauthenticated
 from phivault.identity import events, personal
-from phivault.identity.session import Sessions
+from phivault.identity.session import Sessions, end_of
 from phivault.identity.source import Source
 from phivault.phi.data_class import DataClass
 
@@ -34,7 +34,7 @@ def profile(
     sessions: Sessions, recorder: Recorder, keys: SubjectKeys, principal: Principal, source: Source, *, now: float
 ) -> Profile:
     """Raises Unauthenticated where the session ended meanwhile, or Unavailable. Recorded before it is unsealed."""
-    session = sessions.store.load(principal.user_id, principal.session_id)
+    session, rules = sessions.store.load_with_rules(principal.user_id, principal.session_id, principal.tenant)
     if session is None or session.ended:
         raise Unauthenticated("Sign in again: no live session")
     trace = events.Trace(Action.PROFILE_READ, source, now)
@@ -46,7 +46,7 @@ def profile(
         role=principal.role,
         session=principal.session_id,
         auth_time=principal.auth_time,
-        expires=session.expires,
+        expires=end_of(session, rules),
         patient_id=principal.patient_id,
         email=personal.unseal_email(keys, principal.tenant, session.personal),
     )
