@@ -24,7 +24,18 @@ IAM_NAMES = {
 }
 OF_A_VERSION = frozenset({"s3:GetObject", "s3:DeleteObject"})
 """Actions with a right of their own where a version is named: ``s3:GetObjectVersion``."""
-RESOURCES = ("TableName", "Bucket", "KeyId", "TopicArn", "UserPoolId", "SecretId", "FunctionName", "logGroupName")
+RESOURCES = (
+    "TableName",
+    "Bucket",
+    "KeyId",
+    "TopicArn",
+    "UserPoolId",
+    "SecretId",
+    "FunctionName",
+    "logGroupName",
+    "FromEmailAddress",
+    "OriginationIdentity",
+)
 CONFINED_TO = "PHIVAULT_CONFINED_TO"
 """Variables (as JSON) of what a function may call without being told its name, because a request brings it."""
 _ABSENT = ("NoSuchKey", "404")
@@ -108,17 +119,22 @@ def granted(function: Function, environment: Mapping[str, str]) -> Iterator[Call
 
 
 def permits(calls: Collection[Call], asked: Call) -> bool:
-    """Whether ``asked`` is among the granted ``calls``. A table's indexes are granted with it, to queries alone. A
-    call that names no resource ("") isn't, but for Decrypt, whose key is looked at when KMS has named it."""
+    """Whether ``asked`` is among the granted ``calls``. A table's indexes are granted with it, to queries alone; a
+    sender's address with its domain. A call that names no resource ("") isn't, but for Decrypt, whose key is looked at
+    when KMS has named it."""
     action, resource = asked
     if not resource and action == "kms:Decrypt":
         return any(action == name for name, _ in calls)
+    if action == "ses:SendEmail" and (action, resource.rpartition("@")[2]) in calls:
+        return True
     table = resource.partition("/index/")[0] if action == "dynamodb:Query" else resource
     return (action, table) in calls
 
 
 def _granted_on(grant: Grant, environment: Mapping[str, str]) -> str:
-    return grant.part or environment.get(f"PHIVAULT_{grant.setting.upper()}", "")
+    named = grant.part or environment.get(f"PHIVAULT_{grant.setting.upper()}", "")
+    # A call names the sender's address, IAM the identity that was verified: the address or its domain.
+    return named.partition(":identity/")[2] if ":identity/" in named and named.startswith("arn:aws:ses:") else named
 
 
 def _require(function: Function, calls: Collection[Call], asked: Call) -> None:

@@ -28,7 +28,11 @@ ENVIRONMENT = {
     "PHIVAULT_WITNESS_KEY_ARN": KEY + "-witness",
     "PHIVAULT_LOG_KEY_ARN": KEY + "-log",
     "PHIVAULT_WITNESS_FUNCTION": "witness",
+    "PHIVAULT_EMAIL_IDENTITY_ARN": "arn:aws:ses:us-east-1:000000000000:identity/no-reply@phivault.example",
+    "PHIVAULT_SMS_ORIGINATION_ARN": "arn:aws:sms-voice:us-east-1:000000000000:phone-number/phone-1",
 }
+SENDER, SMS = "no-reply@phivault.example", "arn:aws:sms-voice:us-east-1:000000000000:phone-number/phone-1"
+TEXT = {"DestinationPhoneNumber": "+15550100001", "MessageBody": "m"}
 ITEM = {"pk": {"S": "x"}}
 SIGN = {"Message": b"x", "SigningAlgorithm": "ED25519_SHA_512"}
 type Clients = Callable[[str], Any]
@@ -83,11 +87,20 @@ ESCALATIONS = [
 ]
 
 
+ITS_WORK = {
+    ("migrate", "encrypt"),  # it wraps the tenant-context keys
+    ("accounts", "admin_create_user"),
+    ("accounts", "admin_update_user_attributes"),
+    ("me", "admin_update_user_attributes"),
+    ("admin", "admin_update_user_attributes"),
+}
+
+
 @pytest.mark.parametrize("name", [row.name for row in TABLE])
 def test_no_function_can_destroy_escalate_or_look_around(confined: Callable[[str], Clients], name: str) -> None:
     clients = confined(name)
     for service, operation, parameters in ESCALATIONS:
-        if (name, operation) == ("migrate", "encrypt"):  # it wraps the tenant-context keys
+        if (name, operation) in ITS_WORK:
             continue
         with pytest.raises(NotGranted):
             getattr(clients(service), operation)(**parameters)
@@ -95,7 +108,6 @@ def test_no_function_can_destroy_escalate_or_look_around(confined: Callable[[str
 
 GRANTED = [
     ("records", "s3", "put_object", {"Bucket": "audit", "Key": "k", "Body": b"x", "ObjectLockMode": "COMPLIANCE"}),
-    ("records", "dynamodb", "get_item", {"TableName": "state", "Key": ITEM}),
     ("records", "dynamodb", "batch_get_item", {"RequestItems": {"state": {"Keys": [ITEM]}}}),
     ("records", "kms", "decrypt", {"CiphertextBlob": b"x"}),
     ("records", "kms", "generate_data_key", {"KeyId": KEY, "KeySpec": "AES_256"}),
@@ -110,6 +122,8 @@ GRANTED = [
     ("witness", "s3", "list_object_versions", {"Bucket": "sightings"}),
     ("witness", "kms", "sign", {"KeyId": KEY + "-witness", **SIGN}),
     ("witness", "kms", "get_public_key", {"KeyId": KEY + "-log"}),
+    ("accounts", "sesv2", "send_email", {"FromEmailAddress": SENDER, "Content": {}}),
+    ("accounts", "pinpoint-sms-voice-v2", "send_text_message", TEXT | {"OriginationIdentity": SMS}),
 ]
 
 
@@ -146,6 +160,13 @@ ELSEWHERE = [
     ("alerts", "sns", "publish", {"PhoneNumber": "+12025550100", "Message": "m"}),
     ("witness", "kms", "sign", {"KeyId": KEY + "-log", **SIGN}),
     ("witness", "s3", "get_object", {"Bucket": "audit", "Key": "k"}),
+    ("accounts", "sesv2", "send_email", {"FromEmailAddress": "ceo@phivault.example", "Content": {}}),
+    ("accounts", "sesv2", "send_email", {"FromEmailAddress": "", "Content": {}}),
+    ("accounts", "sesv2", "send_email", {"Content": {}}),
+    ("accounts", "pinpoint-sms-voice-v2", "send_text_message", TEXT | {"OriginationIdentity": SMS + "2"}),
+    ("accounts", "pinpoint-sms-voice-v2", "send_text_message", TEXT),
+    ("me", "pinpoint-sms-voice-v2", "send_text_message", TEXT | {"OriginationIdentity": SMS}),
+    ("records", "sesv2", "send_email", {"FromEmailAddress": SENDER, "Content": {}}),
 ]
 
 
@@ -156,6 +177,16 @@ def test_a_granted_action_counts_on_its_own_resource_alone(
     with pytest.raises(NotGranted) as refused:
         getattr(confined(name)(service), operation)(**parameters)
     assert "loot" not in str(refused.value)
+
+
+def test_a_verified_domain_sends_for_its_addresses(confined: Any) -> None:
+    domain = "arn:aws:ses:us-east-1:000000000000:identity/phivault.example"
+    ses = confined("accounts", ENVIRONMENT | {"PHIVAULT_EMAIL_IDENTITY_ARN": domain})("sesv2")
+    with pytest.raises(EndpointConnectionError):
+        ses.send_email(FromEmailAddress=SENDER, Content={})
+    for other in ("a@phivault.example.org", "a@mail.phivault.example", "phivault.example@evil.example"):
+        with pytest.raises(NotGranted):
+            ses.send_email(FromEmailAddress=other, Content={})
 
 
 def test_a_function_calls_the_function_that_its_row_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,12 +23,12 @@ from phivault.adapters.access_state_table import TABLE
 from phivault.adapters.aws import client, forget_clients
 from phivault.adapters.cognito import Cognito
 from phivault.adapters.cognito_factors import CognitoFactors
-from phivault.adapters.dynamodb_factors import DynamoFactors
 from phivault.adapters.cognito_passwords import CognitoPasswords
+from phivault.adapters.cognito_sign_ups import CognitoSignUps
 from phivault.adapters.cognito_users import CognitoUsers
 from phivault.adapters.dynamodb_directory import DynamoDirectory
+from phivault.adapters.dynamodb_factors import DynamoFactors
 from phivault.adapters.dynamodb_mfa_reset import DynamoMfaResets
-from phivault.adapters.cognito_sign_ups import CognitoSignUps
 from phivault.adapters.dynamodb_sessions import DynamoSessions
 from phivault.adapters.dynamodb_sign_ups import DynamoSignUps
 from phivault.adapters.dynamodb_tenant_rules import DynamoTenantRules
