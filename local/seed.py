@@ -22,7 +22,7 @@ import httpx
 import pyotp
 
 from local.bundles import generate, patient_in
-from local.stack import Say, Stack
+from local.stack import EMAIL_SENDER, Say, Stack
 
 TOTP_STEP = 30
 ENROLMENT_SECONDS = 4.0
@@ -207,6 +207,7 @@ def write_demo(stack: Stack, tenants: dict[str, Seeded]) -> Path:
         "aws_endpoint_url": stack.aws.endpoint_url,
         "aws_endpoint_url_s3": stack.aws.s3_endpoint_url,
         "aws_endpoint_url_lambda": stack.lambda_url,
+        "aws_endpoint_url_messages": stack.messages_url,
         "aws_access_key_id": stack.aws.access_key_id,
         "aws_secret_access_key": stack.aws.secret_access_key,
         "cognito": {
@@ -221,7 +222,11 @@ def write_demo(stack: Stack, tenants: dict[str, Seeded]) -> Path:
         "witness_vkey": stack.resources.witness_vkey,
         "postgres_dsn": stack.postgres.app_dsn,
         "settings": stack.resources.environment()
-        | {"PHIVAULT_PROFILE": "local", "PHIVAULT_EXPORTER_FUNCTION": "exporter"},
+        | {
+            "PHIVAULT_PROFILE": "local",
+            "PHIVAULT_EXPORTER_FUNCTION": "exporter",
+            "PHIVAULT_EMAIL_SENDER": EMAIL_SENDER,
+        },
         "tenants": {name: seeded.document() for name, seeded in tenants.items()},
     }
     path, draft = stack.workspace.folder / "demo.json", stack.workspace.folder / "demo.json.new"

@@ -35,4 +35,4 @@ def _invite() -> Response[str]:
 )
 def _withdraw(id: str) -> Response[str]:
     withdraw_invitation(call(), id)
-    return web.answer(200, json.dumps({"id": id}))
+    return web.answer(204, "")

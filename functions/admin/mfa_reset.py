@@ -41,4 +41,4 @@ def _approve(id: str) -> Response[str]:
 @web.operation(app, "DELETE", RESET, about("Cancel a reset that wasn't used yet", Action.MFA_RESET_CANCEL, PERMISSION))
 def _cancel(id: str) -> Response[str]:
     cancel_mfa_reset(call(), id)
-    return web.answer(200, json.dumps({"user_id": id}))
+    return web.answer(204, "")

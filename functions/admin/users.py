@@ -79,7 +79,7 @@ def _suspend(id: str) -> Response[str]:
 @web.operation(app, "POST", USER + "/resume", about("End a suspension", Action.USER_RESUME, "admin:users-change"))
 def _resume(id: str) -> Response[str]:
     resume(call(), id)
-    return _answer({"user_id": id})
+    return web.answer(204, "")
 
 
 @web.operation(app, "DELETE", USER, about("End a user's access for good", Action.USER_OFFBOARD, "admin:users-change"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from aws_lambda_powertools.event_handler import Response
 
 from functions.me.app import app
@@ -28,4 +26,4 @@ def _cancel() -> Response[str]:
     event = app.current_event
     call = Call(bootstrap.identity(), bootstrap.decider(), web.principal(event), web.source(event))
     cancel_own_mfa_reset(call)
-    return web.answer(200, json.dumps({"user_id": call.principal.user_id}))
+    return web.answer(204, "")

@@ -32,6 +32,7 @@ def run(aws_endpoints: LocalAws, aws: Resources, tmp_path: Path, monkeypatch: py
         "aws_endpoint_url": aws_endpoints.endpoint_url,
         "aws_endpoint_url_s3": aws_endpoints.s3_endpoint_url,
         "aws_endpoint_url_lambda": aws_endpoints.endpoint_url,
+        "aws_endpoint_url_messages": aws_endpoints.endpoint_url,
         "aws_access_key_id": aws_endpoints.access_key_id,
         "aws_secret_access_key": aws_endpoints.secret_access_key,
         "region": aws_endpoints.region,

@@ -66,6 +66,7 @@ def test_demo_json_is_whole_and_private(stack: RunningStack) -> None:
         "aws_endpoint_url",
         "aws_endpoint_url_s3",
         "aws_endpoint_url_lambda",
+        "aws_endpoint_url_messages",
         "aws_access_key_id",
         "aws_secret_access_key",
         "cognito",

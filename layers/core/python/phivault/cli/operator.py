@@ -26,6 +26,7 @@ def act(*needed: str) -> str:
                 "AWS_ENDPOINT_URL": stack["aws_endpoint_url"],
                 "AWS_ENDPOINT_URL_S3": stack["aws_endpoint_url_s3"],
                 "AWS_ENDPOINT_URL_LAMBDA": stack["aws_endpoint_url_lambda"],
+                "AWS_ENDPOINT_URL_SESV2": stack["aws_endpoint_url_messages"],
                 "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": stack["cognito"]["endpoint_url"],
                 "PHIVAULT_USER_POOL_ID": stack["cognito"]["user_pool_id"],
                 "AWS_ACCESS_KEY_ID": stack["aws_access_key_id"],
