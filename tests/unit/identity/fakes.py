@@ -356,7 +356,7 @@ class MemoryMessenger:
 
 class FakePasswords:
     """PasswordProvider over the provider's people: ``codes`` are what was sent, by address. ``down`` answers nobody,
-    ``lost_answer`` fails after a password was set; ``after_reset`` stands for the trigger that follows it."""
+    ``lost_answer`` fails after a password was set; ``before`` a code leaves and ``after_reset`` they look."""
 
     def __init__(self, provider: FakeProvider) -> None:
         self._provider = provider
@@ -365,10 +365,12 @@ class FakePasswords:
         self.old: list[str] = []
         self.calls: list[str] = []
         self.down = self.lost_answer = False
+        self.before: Callable[[], object] = lambda: None
         self.after_reset: Callable[[Person], object] = lambda person: None
 
     def send_code(self, email: str) -> bool:
         self._check("send_code")
+        self.before()
         if email not in self._provider.people or email in self.unmailable:
             return False
         self.codes[email] = f"{secrets.randbelow(10**6):06}"

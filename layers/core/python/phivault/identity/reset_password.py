@@ -1,8 +1,9 @@
 """A forgotten password, second step: the code and a new password buy a challenge, as any password does, never tokens.
 
-Guessing: a code has six digits and lives an hour. Strangers to an account have four tries in 15 minutes, here and at
-sign-in together (``lockout``), so 16 in that hour: odds of 16 in 10^6 a code, 3 codes an hour. Whoever has both still
-meets the second factor, which no code from here changes.
+Guessing: a code has six digits and lives an hour. Strangers to an account have at most 6 tries in an hour, here and at
+sign-in together, and 29 in a day (``lockout``): odds of 6 in 10^6 against one code, of 29 in 10^6 in a day. At Cognito
+itself, whose operation is public, it is 5 to 20 an hour. Whoever has both code and password still meets the second
+factor, which nothing here changes.
 """
 
 from __future__ import annotations

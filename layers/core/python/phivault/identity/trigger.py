@@ -94,11 +94,11 @@ class Gate:
 def read(event: object, request_id: str) -> Asked:
     """Raises InvalidInput for what isn't a trigger's event."""
     request = event.get("request") if isinstance(event, dict) else None
-    attributes = request.get("userAttributes") if isinstance(request, dict) else None
-    if not isinstance(event, dict) or not isinstance(attributes, dict | None) or request is None:
+    attributes = (request.get("userAttributes") or {}) if isinstance(request, dict) else None
+    if not isinstance(event, dict) or not isinstance(attributes, dict):
         raise InvalidInput("event: not one of a user pool's triggers")
     # Cognito hands every attribute on as a string; anything else isn't one.
-    known = {name: value for name, value in (attributes or {}).items() if isinstance(value, str)}
+    known = {name: value for name, value in attributes.items() if isinstance(value, str)}
     return _asked(event, known, request_id)
 
 
