@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from phivault.access.principal import Personal
 from phivault.adapters.aws import client
 from phivault.adapters.dynamodb_sessions import DynamoSessions
 from phivault.errors import Conflict, Unavailable
 from phivault.identity.pending import PendingSignIn
 from phivault.identity.provider import ChallengeName
 from phivault.identity.session import Session
+from tests.contract.identity.made import a_session, an_id
 from tests.unit.identity.fakes import Clock, MemoryState
 
 type State = MemoryState | DynamoSessions
@@ -33,25 +32,9 @@ def state(request: pytest.FixtureRequest, clock: Clock) -> State:
     return DynamoSessions(request.getfixturevalue("table"), now=clock)
 
 
-def _id() -> str:
-    return secrets.token_hex(16)
-
-
 @pytest.fixture
 def session(clock: Clock) -> Session:
-    user_id, session_id = _id(), _id()
-    return Session(
-        user_id=user_id,
-        id=session_id,
-        tenant="tenant-a",
-        auth_time=int(clock()),
-        expires=int(clock()) + 100,
-        personal=Personal(f"User/{user_id}", session_id, os.urandom(100)),
-        salt=os.urandom(16),
-        place=os.urandom(32),
-        refresh_hash=_id(),
-        token_ids=(_id(),),
-    )
+    return a_session(clock())
 
 
 def test_a_session_is_found_by_its_names_and_by_its_token(state: State, session: Session) -> None:
@@ -62,15 +45,15 @@ def test_a_session_is_found_by_its_names_and_by_its_token(state: State, session:
 
 def test_nothing_is_found_under_another_name(state: State, session: Session) -> None:
     state.open(session)
-    assert state.load(session.user_id, _id()) is None
-    assert state.load(_id(), session.id) is None
-    assert state.find_by_refresh(_id()) is None
+    assert state.load(session.user_id, an_id()) is None
+    assert state.load(an_id(), session.id) is None
+    assert state.find_by_refresh(an_id()) is None
 
 
 def test_a_session_is_opened_once(state: State, session: Session) -> None:
     state.open(session)
     with pytest.raises(Conflict):
-        state.open(replace(session, refresh_hash=_id()))
+        state.open(replace(session, refresh_hash=an_id()))
 
 
 def test_rotation_keeps_what_changed_and_remembers_the_old_token(state: State, session: Session) -> None:
@@ -80,9 +63,9 @@ def test_rotation_keeps_what_changed_and_remembers_the_old_token(state: State, s
         personal=replace(session.personal, sealed=b"elsewhere"),
         salt=os.urandom(16),
         place=os.urandom(32),
-        token_ids=(_id(), *session.token_ids),
+        token_ids=(an_id(), *session.token_ids),
     )
-    newest = _id()
+    newest = an_id()
     state.rotate(moved, newest)
     expected = replace(moved, refresh_hash=newest)
     assert state.load(session.user_id, session.id) == expected
@@ -92,9 +75,9 @@ def test_rotation_keeps_what_changed_and_remembers_the_old_token(state: State, s
 
 def test_a_token_is_rotated_once(state: State, session: Session) -> None:
     state.open(session)
-    state.rotate(session, _id())
+    state.rotate(session, an_id())
     with pytest.raises(Conflict):
-        state.rotate(session, refused := _id())
+        state.rotate(session, refused := an_id())
     assert state.find_by_refresh(refused) is None
 
 
@@ -102,14 +85,14 @@ def test_an_ended_session_is_not_rotated(state: State, session: Session, clock: 
     state.open(session)
     state.end(session.user_id, session.id, int(clock()))
     with pytest.raises(Conflict):
-        state.rotate(session, _id())
+        state.rotate(session, an_id())
 
 
 def test_the_first_end_stays_and_an_absent_session_has_none(state: State, session: Session, clock: Clock) -> None:
     state.open(session)
     state.end(session.user_id, session.id, 5)
     state.end(session.user_id, session.id, 9)
-    state.end(_id(), _id(), 9)
+    state.end(an_id(), an_id(), 9)
     found = state.load(session.user_id, session.id)
     assert found is not None
     assert found.ended == 5
@@ -118,7 +101,7 @@ def test_the_first_end_stays_and_an_absent_session_has_none(state: State, sessio
 def test_what_expired_is_absent_before_it_is_deleted(state: State, session: Session, clock: Clock) -> None:
     pending = PendingSignIn(ChallengeName.SMS_MFA, "account", session.personal, "user", session.expires)
     state.open(session)
-    state.save_pending(key := _id(), pending)
+    state.save_pending(key := an_id(), pending)
     clock.time += 101
     assert state.load(session.user_id, session.id) is None
     assert state.find_by_refresh(session.refresh_hash) is None
@@ -126,7 +109,7 @@ def test_what_expired_is_absent_before_it_is_deleted(state: State, session: Sess
 
 
 def test_a_sign_in_under_way_is_kept_replaced_and_dropped(state: State, session: Session) -> None:
-    key = _id()
+    key = an_id()
     pending = PendingSignIn(ChallengeName.MFA_SETUP, "account", session.personal, "", session.expires)
     state.save_pending(key, pending)
     assert state.load_pending(key) == pending
@@ -144,8 +127,8 @@ def test_no_personal_text_is_in_the_table(table: str, session: Session, clock: C
         TableName=table, Key={"pk": {"S": f"USER#{session.user_id}"}, "sk": {"S": f"SESSION#{session.id}"}}
     )["Item"]
     assert set(item) == {
-        "pk", "sk", "tenant", "auth_time", "expires", "personal", "personal_subject", "personal_ref", "salt", "place",
-        "refresh_hash", "token_ids", "ended",
+        "pk", "sk", "tenant", "role", "patient_id", "auth_time", "opened", "seen", "expires", "personal",
+        "personal_subject", "personal_ref", "salt", "place", "refresh_hash", "token_ids", "ended",
     }  # fmt: skip
 
 

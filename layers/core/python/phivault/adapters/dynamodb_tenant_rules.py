@@ -19,6 +19,7 @@ from phivault.errors import Conflict, Unavailable
 from phivault.identity.tenant_rules import TenantRules
 
 _CANCELLED: Final = "TransactionCanceledException"
+_LONGEST: Final = 64
 _RACED: Final = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 
 
@@ -46,7 +47,8 @@ class DynamoTenantRules:
         self._transact([{"Put": put}, *self._registered(tenant, before.registration, rules.registration)])
 
     def tenant_of(self, registration: str) -> str | None:
-        row = self._get(_registration_key(registration))
+        # A key has an end, at which DynamoDB would refuse the call instead of finding nothing.
+        row = self._get(_registration_key(registration)) if len(registration) <= _LONGEST else None
         if row is None:
             return None
         rules = self.rules(row["tenant"])
