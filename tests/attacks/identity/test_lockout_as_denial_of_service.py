@@ -115,8 +115,8 @@ def test_a_right_password_keeps_no_count_alive(world: World, provider: LockingPr
 
 
 def test_accounts_that_do_not_exist_are_locked_alike(world: World, provider: LockingProvider) -> None:
-    def answers(email: str) -> list[tuple[type[Exception], int | None]]:
-        seen = []
+    def answers(email: str) -> list[tuple[type, int | None]]:
+        seen: list[tuple[type, int | None]] = []
         for host in range(8):
             source = replace(ELSEWHERE, ip=f"203.0.113.{host}")
             with pytest.raises((InvalidCredentials, TooManyRequests)) as refusal:

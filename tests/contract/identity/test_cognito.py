@@ -163,17 +163,25 @@ def test_unknown_user_and_wrong_password_look_alike(stack: Stack, with_phone: Ca
     assert len(texts) == 1
 
 
-def test_our_lock_and_the_providers_are_the_same_lock(stack: Stack, with_phone: Callable[..., User]) -> None:
+def test_our_lock_comes_before_the_providers(stack: Stack, with_phone: Callable[..., User]) -> None:
     user = with_phone()
-    for _ in range(5):
+    for _ in range(4):
         with pytest.raises(InvalidCredentials):
             stack.begin(user, "wrong-password")
     with pytest.raises(TooManyRequests):
-        stack.provider.initiate(user.email, user.password)
+        stack.begin(user)
+    assert stack.provider.initiate(user.email, user.password)
+
+
+def test_a_lock_provoked_past_us_says_when_to_come_back(stack: Stack, with_phone: Callable[..., User]) -> None:
+    user = with_phone()
+    for _ in range(5):
+        with pytest.raises(InvalidCredentials):
+            stack.provider.initiate(user.email, "wrong-password")
     with pytest.raises(TooManyRequests) as refused:
         stack.begin(user)
-    assert refused.value.retry_after is not None
-    stack.clock.ahead += refused.value.retry_after
+    assert refused.value.retry_after == 1
+    stack.clock.ahead += 1
     assert stack.begin(user)
 
 
