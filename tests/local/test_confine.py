@@ -247,7 +247,7 @@ def test_a_function_signs_in_to_the_database_as_its_own_user_alone(monkeypatch: 
 def test_calls_are_told_also_those_that_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(botocore, "_INITIALIZERS", [])
     made: list[tuple[str, str]] = []
-    confine(_function("records"), ENVIRONMENT, made.append)
+    confine(_function("auth"), ENVIRONMENT, made.append)
     make: Any = boto3.Session("id", "secret", region_name="us-east-1").client
     dynamodb = make("dynamodb", endpoint_url="http://127.0.0.1:9")
     with Stubber(dynamodb) as answers:

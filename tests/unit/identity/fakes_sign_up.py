@@ -6,6 +6,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from phivault.errors import Conflict, InvalidCredentials, NotFound, Unavailable
@@ -26,6 +27,7 @@ class MemorySignUps:
         self.rows: dict[str, PendingSignUp] = {}
         self.invitations: dict[str, Invitation] = {}
         self.down = False
+        self._lock = Lock()
 
     def save_sign_up(self, pending: PendingSignUp) -> None:
         self._check()
@@ -37,11 +39,12 @@ class MemorySignUps:
         return row if row and row.expires > self._now() else None
 
     def spend_try(self, id: str, now: int) -> PendingSignUp | None:
-        row = self.sign_up(id)
-        if row is None or row.tries < 1:
-            return None
-        self.rows[id] = replace(row, tries=row.tries - 1)
-        return self.rows[id]
+        with self._lock:
+            row = self.sign_up(id)
+            if row is None or row.tries < 1:
+                return None
+            self.rows[id] = replace(row, tries=row.tries - 1)
+            return self.rows[id]
 
     def renew_code(self, id: str, code: str, expires: int, now: int) -> None:
         row = self.sign_up(id)
@@ -63,11 +66,12 @@ class MemorySignUps:
         return found if found and found.expires > self._now() else None
 
     def use_invitation(self, id: str, now: int) -> bool:
-        found = self.invitation(id)
-        if found is None or found.used:
-            return False
-        self.invitations[id] = replace(found, used=True)
-        return True
+        with self._lock:
+            found = self.invitation(id)
+            if found is None or found.used:
+                return False
+            self.invitations[id] = replace(found, used=True)
+            return True
 
     def withdraw_invitation(self, tenant: str, id: str) -> None:
         found = self.invitation(id)

@@ -1,0 +1,171 @@
+"""Finding out at sign-up who has an account: the answer, the work and the log are the same."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from phivault.errors import InvalidCredentials, PhivaultError
+from phivault.identity.messages import Purpose
+from phivault.identity.pending_sign_up import PendingSignUp
+from phivault.identity.sign_up import SignUp, sign_up
+from tests.support.sources import client_from, somewhere
+from tests.unit.identity.fakes import HOME, Person, World
+from tests.unit.identity.sign_ups import EMAIL, PHONE, Candidate
+
+if TYPE_CHECKING:
+    from tests.support.stack import RunningStack
+
+KNOWN = "known@example.test"
+
+
+@pytest.fixture
+def both() -> tuple[World, Candidate, Candidate]:
+    world = World()
+    world.enrol(Person(KNOWN))
+    return world, Candidate(world, email=KNOWN), Candidate(world, email=EMAIL)
+
+
+def test_answers_are_alike(both: tuple[World, Candidate, Candidate]) -> None:
+    _, known, unknown = both
+    one, other = known.begin(), unknown.begin()
+    assert (one.challenge, one.expires_in, len(one.session)) == (other.challenge, other.expires_in, len(other.session))
+
+
+def test_so_is_the_work(both: tuple[World, Candidate, Candidate]) -> None:
+    world, known, unknown = both
+    counts = []
+    for candidate in (known, unknown):
+        before = (len(world.accounts.looks), len(world.sign_ups.rows), len(world.messenger.emails), len(world.events))
+        candidate.begin()
+        after = (len(world.accounts.looks), len(world.sign_ups.rows), len(world.messenger.emails), len(world.events))
+        counts.append([new - old for old, new in zip(before, after, strict=True)])
+    assert counts == [[1, 1, 1, 2], [1, 1, 1, 2]]
+    assert world.messenger.texts == []
+    assert [m.purpose for _, m in world.messenger.emails] == [Purpose.ALREADY_REGISTERED, Purpose.EMAIL_CODE]
+
+
+def test_so_is_what_waits(both: tuple[World, Candidate, Candidate]) -> None:
+    world, known, unknown = both
+    known.begin()
+    unknown.begin()
+    one, other = world.sign_ups.rows.values()
+
+    def shape(row: PendingSignUp) -> list[Any]:
+        return [len(row.code), row.tries, row.expires, row.place.role]
+
+    assert shape(one) == shape(other)
+
+
+def test_wrong_codes_are_refused_alike_until_both_are_dead(both: tuple[World, Candidate, Candidate]) -> None:
+    _, known, unknown = both
+    refusals: list[list[Any]] = []
+    for candidate in (known, unknown):
+        begun, seen = candidate.begin(), []
+        wrong = "000000" if candidate is known else candidate.another(candidate.mailed())
+        for _ in range(5):
+            with pytest.raises(PhivaultError) as refused:
+                candidate.answer_email(begun, wrong)
+            seen.append((type(refused.value), str(refused.value), refused.value.retry_after))
+        refusals.append(seen)
+    assert refusals[0] == refusals[1]
+    assert {kind for kind, *_ in refusals[0]} == {InvalidCredentials}
+
+
+def test_no_code_at_all_fits_a_known_address(both: tuple[World, Candidate, Candidate]) -> None:
+    """What is remembered isn't the digest of six digits at all (a sample of them shows it)."""
+    from phivault.identity import codes
+
+    world, known, _ = both
+    known.begin()
+    (row,) = world.sign_ups.rows.values()
+    assert row.code not in {codes.digest(world.keys, row.id, f"{code:06}") for code in range(0, 10**6, 97)}
+    assert len(bytes.fromhex(row.code)) == 32
+
+
+def test_resending_is_alike(both: tuple[World, Candidate, Candidate]) -> None:
+    world, known, unknown = both
+    for candidate in (known, unknown):
+        begun, sent = candidate.begin(), len(world.messenger.emails)
+        again = candidate.resend(begun)
+        assert again == begun
+        assert len(world.messenger.emails) == sent + 1
+
+
+def test_limits_are_reached_alike(both: tuple[World, Candidate, Candidate]) -> None:
+    _, known, unknown = both
+    refusals = []
+    for candidate in (known, unknown):
+        for _ in range(5):
+            candidate.begin()
+        with pytest.raises(PhivaultError) as refused:
+            candidate.begin()
+        refusals.append((type(refused.value), str(refused.value)))
+    assert refusals[0] == refusals[1]
+
+
+def test_the_log_does_not_tell_who_has_an_account(both: tuple[World, Candidate, Candidate]) -> None:
+    """But for the purpose of the message, which is what an auditor asks about."""
+    world, known, unknown = both
+    known.begin()
+    unknown.begin()
+    one, sent_one, other, sent_other = world.events
+    for first, second in ((one, other), (sent_one, sent_other)):
+        assert (first.action, first.user_id, first.error, first.risk) == (
+            second.action,
+            second.user_id,
+            second.error,
+            second.risk,
+        )
+
+
+def test_an_invited_address_that_has_an_account_is_told_by_mail_alone() -> None:
+    world = World()
+    world.enrol(Person(EMAIL))
+    candidate = Candidate(world)
+    begun = candidate.begin_invited()
+    assert world.messenger.texts == []
+    assert world.messenger.emails[-1][1].purpose is Purpose.ALREADY_REGISTERED
+    with pytest.raises(InvalidCredentials):
+        candidate.answer_phone(begun, code="123456")
+
+
+def test_two_spellings_are_one_address(both: tuple[World, Candidate, Candidate]) -> None:
+    world, known, _ = both
+    known.open_registration()
+    for spelling in ("KNOWN@example.test", " Known@Example.Test "):
+        body = SignUp(registration="registration-of-tenant-a", email=spelling, phone_number=PHONE)
+        sign_up(world.identity, body, HOME)
+    assert {message.purpose for _, message in world.messenger.emails} == {Purpose.ALREADY_REGISTERED}
+
+
+def test_answers_and_times_are_alike_on_the_running_stack(stack: RunningStack) -> None:
+    """Each from a source of its own. Medians further apart than what either's own answers differ by would tell."""
+    from tests.support.sign_ups import registration_of
+
+    registration = registration_of(stack, stack.tenants[0])
+    known = stack.user("clinician")["email"]
+    times: dict[bool, list[float]] = {True: [], False: []}
+    shapes = set()
+    for number in range(24):
+        has_account = number % 2 == 0
+        # An address may be asked for five times an hour: accounts of several roles stand in for one another.
+        email = _known_addresses(stack)[number // 2 % 4] if has_account else f"nobody-{number}-{known}"
+        body = {"registration": registration, "email": email, "phone_number": f"+1555020{number:04}"}
+        with client_from(stack, somewhere()) as client:
+            started = time.perf_counter()
+            answer = client.post("/auth/sign-up", json=body)
+            times[has_account].append(time.perf_counter() - started)
+        document = answer.json()
+        shapes.add((answer.status_code, *sorted(document), document["challenge"], len(document["session"])))
+    assert len(shapes) == 1
+    medians = [statistics.median(times[has]) for has in (True, False)]
+    spread = max(statistics.stdev(times[has]) for has in (True, False))
+    assert abs(medians[0] - medians[1]) < max(spread, 0.02)
+
+
+def _known_addresses(stack: RunningStack) -> list[str]:
+    return [stack.user(role)["email"] for role in ("clinician", "care_coordinator", "researcher", "auditor")]
