@@ -6,16 +6,14 @@ import time
 from typing import Any
 
 from phivault import bootstrap, logs
-from phivault.errors import InvalidInput
+from phivault.audit.event import Action
 from phivault.identity.password_was_reset import password_was_reset
-from phivault.identity.trigger import read, refused
+from phivault.identity.trigger import Gate
 
 logs.configure("post_confirmation")
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    try:
-        asked = read(event, context.aws_request_id)
-    except InvalidInput as error:
-        raise refused(error) from None
-    return password_was_reset(asked, bootstrap.sessions(), bootstrap.recorder(), bootstrap.messenger(), time.time)
+    recorder = bootstrap.recorder()
+    asked = Gate(recorder, Action.PASSWORD_RESET, context.aws_request_id).read(event)
+    return password_was_reset(asked, bootstrap.sessions(), recorder, bootstrap.messenger(), time.time)

@@ -72,6 +72,14 @@ class Gate:
     action: Action
     request_id: str
 
+    def read(self, event: object) -> Asked:
+        """For a trigger that records its events itself. Raises Refused for what is no event, recorded."""
+        try:
+            return read(event, self.request_id)
+        except InvalidInput as error:
+            self._record(_asked({}, {}, self.request_id), error, {})
+            raise refused(error) from None
+
     @contextmanager
     def open(self, event: object, **more: Any) -> Iterator[Asked]:
         """Record what happened inside, then let the answer go. Raises Refused, also where nothing can be recorded."""
