@@ -15,6 +15,8 @@ from phivault.adapters import cognito
 from phivault.audit.canonical import EventLine, parse
 from phivault.audit.event import Action, AuditEvent, RiskLevel
 from phivault.audit.recorder import Recorder
+from phivault.errors import Unavailable
+from phivault.identity.pre_token import hash_of_nonce
 from tests.support.audit import MemoryEvents, MemoryIndex
 
 EVENT: dict[str, Any] = {
@@ -59,6 +61,28 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Stubber:
     api: Any = boto3.client("cognito-idp", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
     monkeypatch.setattr(cognito, "client", lambda service, **_: api)
     return Stubber(api)
+
+
+class Grants:
+    """What ``me`` keeps of the nonces that it granted: one, to the event's user."""
+
+    down = False
+
+    def granted(self, nonce_hash: str) -> str:
+        if self.down:
+            raise Unavailable
+        return str(EVENT["userName"]) if nonce_hash == hash_of_nonce("granted") else ""
+
+
+@pytest.fixture
+def grants(monkeypatch: pytest.MonkeyPatch) -> Grants:
+    found = Grants()
+    monkeypatch.setattr(bootstrap, "factor_rows", lambda: found)
+    return found
+
+
+def _naming(nonce: str, **changed: Any) -> dict[str, Any]:
+    return EVENT | {"request": EVENT["request"] | {"clientMetadata": {"nonce": nonce}}} | changed
 
 
 def _user(*factors: str) -> dict[str, Any]:
@@ -118,3 +142,37 @@ def test_an_event_of_another_shape_gets_none(pool: Stubber, event: dict[str, Any
     pool.add_response("admin_get_user", _user("SOFTWARE_TOKEN_MFA"))
     with pool, pytest.raises((KeyError, function.TokensRefused)):
         function.handler(event, CONTEXT)
+
+
+def test_a_granted_nonce_leaves_cognitos_scope_however_often_cognito_asks(pool: Stubber, grants: Grants) -> None:
+    for _ in range(3):
+        pool.add_response("admin_get_user", _user("SOFTWARE_TOKEN_MFA"), ASKED)
+    with pool:
+        answers = [function.handler(_naming("granted"), CONTEXT) for _ in range(3)]
+    assert answers[0] == answers[1] == answers[2]
+    access = answers[0]["response"]["claimsAndScopeOverrideDetails"]["accessTokenGeneration"]
+    assert access == {"claimsToAddOrOverride": {}, "scopesToAdd": [], "scopesToSuppress": []}
+
+
+@pytest.mark.parametrize("event", [_naming("forged"), _naming("granted", userName="another-user")])
+def test_a_nonce_that_was_not_granted_gets_no_tokens_and_is_recorded(
+    pool: Stubber, grants: Grants, kept: MemoryEvents, event: dict[str, Any]
+) -> None:
+    with pool, pytest.raises(function.TokensRefused):
+        function.handler(event, CONTEXT)
+    (recorded,) = _recorded(kept)
+    assert (recorded.action, recorded.error, recorded.risk) == (Action.TOKEN_REFRESH, "denied", RiskLevel.HIGH)
+
+
+def test_a_nonce_changes_nothing_about_a_sign_in(pool: Stubber, grants: Grants) -> None:
+    pool.add_response("admin_get_user", _user("SOFTWARE_TOKEN_MFA"), ASKED)
+    with pool:
+        answer = function.handler(_naming("granted", triggerSource="TokenGeneration_Authentication"), CONTEXT)
+    access = answer["response"]["claimsAndScopeOverrideDetails"]["accessTokenGeneration"]
+    assert access["scopesToSuppress"] == ["aws.cognito.signin.user.admin"]
+
+
+def test_no_answer_about_a_nonce_means_no_tokens(pool: Stubber, grants: Grants) -> None:
+    grants.down = True
+    with pool, pytest.raises(function.TokensRefused):
+        function.handler(_naming("granted"), CONTEXT)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from phivault.errors import AccessDenied
-from phivault.identity.pre_token import respond
+from phivault.identity.pre_token import nonce_of, require_granted, respond
 
 EVENT: dict[str, Any] = {
     "version": "2",
@@ -112,3 +112,40 @@ def test_an_unusable_identity_gets_no_tokens(attributes: dict[str, Any]) -> None
 def test_another_event_version_is_refused(version: str | None) -> None:
     with pytest.raises(AccessDenied):
         respond(EVENT | {"version": version}, TOTP)
+
+
+REFRESHED = EVENT | {"triggerSource": "TokenGeneration_RefreshTokens"}
+USER = str(EVENT["userName"])
+
+
+def _naming(nonce: Any, event: dict[str, Any] = REFRESHED) -> dict[str, Any]:
+    return event | {"request": event["request"] | {"clientMetadata": {"nonce": nonce}}}
+
+
+def test_an_elevated_token_keeps_cognitos_scope_and_has_nothing_of_ours() -> None:
+    answer = respond(REFRESHED, TOTP, elevated=True)
+    access = answer["response"]["claimsAndScopeOverrideDetails"]["accessTokenGeneration"]
+    assert access == {"claimsToAddOrOverride": {}, "scopesToAdd": [], "scopesToSuppress": []}
+
+
+def test_an_elevated_token_needs_a_factor_a_role_and_a_tenant_too() -> None:
+    with pytest.raises(AccessDenied):
+        respond(REFRESHED, (), elevated=True)
+    with pytest.raises(AccessDenied):
+        respond(_with(custom__role="nobody"), TOTP, elevated=True)
+
+
+def test_a_nonce_is_read_in_a_refresh_alone() -> None:
+    assert nonce_of(_naming("n-1")) == "n-1"
+    assert nonce_of(_naming("n-1", EVENT)) == ""
+    assert nonce_of(REFRESHED) == nonce_of(_naming("")) == ""
+    assert nonce_of(REFRESHED | {"request": EVENT["request"] | {"clientMetadata": None}}) == ""
+
+
+def test_a_nonce_is_good_for_whom_it_was_granted_to() -> None:
+    require_granted(REFRESHED, USER)
+    for granted in ("", "somebody-else", USER.upper()):
+        with pytest.raises(AccessDenied):
+            require_granted(REFRESHED, granted)
+    with pytest.raises(AccessDenied):
+        require_granted({}, "")

@@ -39,8 +39,12 @@ def finish_totp(call: Call, body: FinishTotp) -> None:
             if under_way is None:
                 raise Conflict("No authenticator app is being added: begin again")
             access_token = unseal(identity.keys, principal, under_way)
+            before, _ = identity.factor_provider.factors(principal.user_id)
             deed.record()
             identity.factor_provider.verify(access_token, body.code)
         identity.enrolments.finish(principal.user_id)
+        if Factor.SMS_MFA in before:
+            # A phone that was asked for without any setting isn't any more once there is one: it gets a setting, too.
+            identity.factor_provider.turn_on_sms(principal.user_id)
         identity.factor_provider.prefer(principal.user_id, Factor.SOFTWARE_TOKEN_MFA)
     deed.tell(email)
