@@ -73,6 +73,21 @@ def test_strangers_never_make_the_provider_lock(world: World, provider: LockingP
     assert provider.worst < 5
 
 
+def test_a_sign_in_that_the_owner_left_unfinished_keeps_the_providers_count(
+    world: World, provider: LockingProvider
+) -> None:
+    """It isn't a quarter of an hour without an attempt then: four failures still stand when the strangers come again."""
+    _signs_in(world)
+    for _ in range(4):
+        assert _attacks(world, ELSEWHERE) == 0
+    wait = _attacks(world, ELSEWHERE)
+    world.clock.time += 600
+    sign_in(world.identity, world.credentials(), HOME)
+    world.clock.time += wait - 600
+    assert _attacks(world, ELSEWHERE) > 0
+    assert (provider.worst, provider.met) == (4, 0)
+
+
 def test_the_owner_at_a_known_place_signs_in_at_every_moment_of_the_attack(
     world: World, provider: LockingProvider
 ) -> None:
