@@ -6,6 +6,7 @@ Whoever adds an operation adds a call here that succeeds and one that is refused
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,9 @@ from local.audit_actions import TARGET, UNRECORDED, document
 from phivault.audit.event import Action
 from tests.support.accounts import Account, eventually
 from tests.support.answers import ok
+from tests.support.apps import add
 from tests.support.fhir import make, observation, patient, send, transaction
+from tests.support.sign_ups import Newcomer, registration_of
 
 if TYPE_CHECKING:
     from tests.support.locked_log import LockedLog
@@ -29,6 +32,8 @@ SERVED = json.loads((Path(__file__).parents[2] / "functions" / "pages" / "openap
 OPERATIONS = {(m.upper(), path): one for path, item in SERVED["paths"].items() for m, one in item.items()}
 RECORDED = sorted(key for key, operation in OPERATIONS.items() if operation["x-audit"])
 WITH_BODY = [key for key in RECORDED if "requestBody" in OPERATIONS[key]]
+INVITED = {"email": "invited@people.test", "role": "clinician"}
+RECENT = 200  # seconds: well within the five minutes
 ABSENT = "0b0f8f1e-1111-4111-8111-0123456789ab"
 
 
@@ -64,6 +69,48 @@ class World:
     def export(self) -> str:
         return str(self.of("auditor").post("/audit/exports", json={}).json()["id"])
 
+    @cached_property
+    def _administrators(self) -> dict[str, tuple[httpx.Client, float]]:
+        return {}
+
+    def admin(self, role: str = "tenant_admin") -> httpx.Client:
+        """Of the tenant, signed in less than five minutes ago."""
+        client, since = self._administrators.get(role, (None, 0.0))
+        if client is None or time.monotonic() - since > RECENT:
+            client = Account(self.stack, role, self.stack.tenants[0]).api()
+            self._administrators[role] = client, time.monotonic()
+        return client
+
+    @property
+    def user(self) -> str:
+        """The place of a user of their own for each call."""
+        client = Account(self.stack, "clinician", self.stack.tenants[0]).api()
+        return f"/admin/users/{ok(client.get('/me'))['user_id']}"
+
+    @property
+    def suspended(self) -> str:
+        place = self.user
+        ok(self.admin().post(f"{place}/suspend"))
+        return place
+
+    @property
+    def waiting(self) -> str:
+        """The place of a user whose reset was asked for."""
+        place = self.user
+        ok(self.admin().post(f"{place}/mfa-reset"), 202)
+        return place
+
+    @property
+    def invitation(self) -> str:
+        sent = self.admin().post("/admin/users", json=INVITED)
+        return f"/admin/invitations/{ok(sent, 201)['id']}"
+
+    def refuse_reset(self) -> httpx.Response:
+        account = Account(self.stack, "clinician", self.stack.tenants[0])
+        client = account.api()
+        ok(self.admin().post(f"/admin/users/{ok(client.get('/me'))['user_id']}/mfa-reset"), 202)
+        return client.delete("/me/mfa/reset")
+
     def challenge(self, code: str = "") -> httpx.Response:
         asked = ok(self.account.ask())
         return self.account.answer(asked, code or self.account.text_message())
@@ -75,6 +122,39 @@ class World:
     def refresh(self, token: str = "") -> httpx.Response:
         token = token or self.account.tokens()["refresh_token"]
         return self.stack.anyone().post("/auth/refresh", json={"refresh_token": token})
+
+    @cached_property
+    def registration(self) -> str:
+        return registration_of(self.stack, self.stack.tenants[0])
+
+    def newcomer(self) -> tuple[Newcomer, dict[str, Any]]:
+        """Somebody who has been sent their first code."""
+        somebody = Newcomer(self.stack)
+        return somebody, ok(somebody.begin(self.registration), 202)
+
+    def confirm_sign_up(self, **changed: str) -> httpx.Response:
+        somebody, begun = self.newcomer()
+        return somebody.confirm(begun, **changed)
+
+    def resend_code(self, **changed: str) -> httpx.Response:
+        somebody, begun = self.newcomer()
+        return somebody.resend(begun | changed)
+
+    def recovered(self) -> httpx.Response:
+        account = Account(self.stack, "clinician", self.stack.tenants[0])
+        codes = ok(account.api().post("/me/mfa/recovery-codes"))["recovery_codes"]
+        given = {"email": account.email, "password": account.password, "recovery_code": codes[0]}
+        return account.post("/auth/mfa/recover", given)
+
+    def app_begun(self) -> httpx.Response:
+        tokens = self.account.tokens()
+        return self.account.api(tokens).post("/me/mfa/totp", json={"refresh_token": tokens["refresh_token"]})
+
+    def app_added(self) -> httpx.Response:
+        account = Account(self.stack, "clinician", self.stack.tenants[0])
+        tokens = account.tokens()
+        client = account.api(tokens)
+        return client.put("/me/mfa/totp", json={"code": add(client, tokens).code()})
 
     def amended(self, client: httpx.Client) -> httpx.Response:
         place = self.weight
@@ -91,10 +171,46 @@ CALLS: dict[tuple[str, str], tuple[Call, Call]] = {
         lambda w: w.enrol(),
         lambda w: w.stack.anyone().post("/auth/mfa/totp", json={"session": "of-nobody-at-all-0123456789"}),
     ),
+    ("POST", "/v1/auth/mfa/recover"): (
+        lambda w: w.recovered(),
+        lambda w: w.stack.anyone().post("/auth/mfa/recover", json={"email": "a@people.test", "password": "none"}),
+    ),
+    ("GET", "/v1/me/mfa"): (
+        lambda w: w.of("clinician").get("/me/mfa"),
+        lambda w: w.of("clinician").get("/me/mfa", params={"unknown": "1"}),
+    ),
+    ("PUT", "/v1/me/mfa"): (
+        lambda w: w.account.api().put("/me/mfa", json={"preferred": "SMS_MFA"}),
+        lambda w: w.account.api().put("/me/mfa", json={"preferred": "SOFTWARE_TOKEN_MFA"}),
+    ),
+    ("POST", "/v1/me/mfa/totp"): (
+        lambda w: w.app_begun(),
+        lambda w: w.account.api().post("/me/mfa/totp", json={"refresh_token": "never-was-a-token-0123456789"}),
+    ),
+    ("PUT", "/v1/me/mfa/totp"): (
+        lambda w: w.app_added(),
+        lambda w: w.account.api().put("/me/mfa/totp", json={"code": "000000"}),
+    ),
+    ("POST", "/v1/me/mfa/recovery-codes"): (
+        lambda w: w.account.api().post("/me/mfa/recovery-codes"),
+        lambda w: w.account.api().post("/me/mfa/recovery-codes", params={"unknown": "1"}),
+    ),
     ("POST", "/v1/auth/refresh"): (lambda w: w.refresh(), lambda w: w.refresh("never-was-a-token-0123456789")),
     ("POST", "/v1/auth/sign-out"): (
         lambda w: w.account.api().post("/auth/sign-out"),
         lambda w: w.account.api().post("/auth/sign-out", json={"unknown": 1}),
+    ),
+    ("POST", "/v1/auth/sign-up"): (
+        lambda w: Newcomer(w.stack).begin(w.registration),
+        lambda w: Newcomer(w.stack).begin("never-was-a-registration"),
+    ),
+    ("POST", "/v1/auth/confirm-sign-up"): (
+        lambda w: w.confirm_sign_up(),
+        lambda w: w.confirm_sign_up(session="never-was-a-session".ljust(43, "-")),
+    ),
+    ("POST", "/v1/auth/resend-code"): (
+        lambda w: w.resend_code(),
+        lambda w: w.resend_code(session="never-was-a-session".ljust(43, "-")),
     ),
     ("GET", "/v1/me"): (
         lambda w: w.of("clinician").get("/me"),
@@ -163,6 +279,58 @@ CALLS: dict[tuple[str, str], tuple[Call, Call]] = {
     ("GET", "/v1/audit/exports/{id}"): (
         lambda w: w.of("auditor").get(f"/audit/exports/{w.export}"),
         lambda w: w.of("clinician").get(f"/audit/exports/{w.export}"),
+    ),
+    ("DELETE", "/v1/me/mfa/reset"): (
+        lambda w: w.refuse_reset(),
+        lambda w: w.of("clinician").delete("/me/mfa/reset"),
+    ),
+    ("GET", "/v1/admin/users"): (
+        lambda w: w.of("tenant_admin").get("/admin/users"),
+        lambda w: w.of("clinician").get("/admin/users"),
+    ),
+    ("POST", "/v1/admin/users"): (
+        lambda w: w.admin().post("/admin/users", json=INVITED),
+        lambda w: w.of("clinician").post("/admin/users", json=INVITED),
+    ),
+    ("GET", "/v1/admin/users/export"): (
+        lambda w: w.admin().get("/admin/users/export"),
+        lambda w: w.of("security_officer").get("/admin/users/export"),
+    ),
+    ("GET", "/v1/admin/users/{id}"): (
+        lambda w: w.of("tenant_admin").get(w.user),
+        lambda w: w.of("tenant_admin").get(f"/admin/users/{ABSENT}"),
+    ),
+    ("DELETE", "/v1/admin/users/{id}"): (
+        lambda w: w.admin().delete(w.user),
+        lambda w: w.of("auditor").delete(f"/admin/users/{ABSENT}"),
+    ),
+    ("PUT", "/v1/admin/users/{id}/role"): (
+        lambda w: w.admin().put(f"{w.user}/role", json={"role": "auditor"}),
+        lambda w: w.of("clinician").put(f"/admin/users/{ABSENT}/role", json={"role": "auditor"}),
+    ),
+    ("POST", "/v1/admin/users/{id}/suspend"): (
+        lambda w: w.admin().post(f"{w.user}/suspend"),
+        lambda w: w.of("clinician").post(f"/admin/users/{ABSENT}/suspend"),
+    ),
+    ("POST", "/v1/admin/users/{id}/resume"): (
+        lambda w: w.admin().post(f"{w.suspended}/resume"),
+        lambda w: w.of("clinician").post(f"/admin/users/{ABSENT}/resume"),
+    ),
+    ("POST", "/v1/admin/users/{id}/mfa-reset"): (
+        lambda w: w.admin().post(f"{w.user}/mfa-reset"),
+        lambda w: w.admin().post(f"/admin/users/{ABSENT}/mfa-reset"),
+    ),
+    ("POST", "/v1/admin/users/{id}/mfa-reset/approve"): (
+        lambda w: w.admin("security_officer").post(f"{w.waiting}/mfa-reset/approve"),
+        lambda w: w.admin().post(f"{w.waiting}/mfa-reset/approve"),
+    ),
+    ("DELETE", "/v1/admin/users/{id}/mfa-reset"): (
+        lambda w: w.admin().delete(f"{w.waiting}/mfa-reset"),
+        lambda w: w.admin().delete(f"{w.user}/mfa-reset"),
+    ),
+    ("DELETE", "/v1/admin/invitations/{id}"): (
+        lambda w: w.admin().delete(w.invitation),
+        lambda w: w.admin().delete(f"/admin/invitations/{'0' * 64}"),
     ),
 }
 """For each operation a call that succeeds and one that is refused."""
