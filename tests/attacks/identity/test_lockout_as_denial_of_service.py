@@ -76,7 +76,7 @@ def test_strangers_never_make_the_provider_lock(world: World, provider: LockingP
 def test_a_sign_in_that_the_owner_left_unfinished_keeps_the_providers_count(
     world: World, provider: LockingProvider
 ) -> None:
-    """It isn't a quarter of an hour without an attempt then: four failures still stand when the strangers come again."""
+    """There was no quarter of an hour without an attempt: four failures still stand when the strangers come again."""
     _signs_in(world)
     for _ in range(4):
         assert _attacks(world, ELSEWHERE) == 0

@@ -11,6 +11,7 @@ import pytest
 
 from phivault.errors import InvalidCredentials, TooManyRequests
 from phivault.identity.challenge import challenge
+from phivault.identity.lockout import Standing
 from phivault.identity.provider import Challenged, ChallengeName, Tokens
 from phivault.identity.sign_in import sign_in
 from phivault.identity.source import Source
@@ -92,6 +93,22 @@ def test_passwords(world: World, slow: SlowProvider, source: Source) -> None:
     assert len(slow.asked) <= 4
     assert outcomes.count("wrong") == len(slow.asked) > 0
     assert outcomes.count("passed") == 0
+
+
+def test_when_all_have_read_before_any_has_written(world: World, slow: SlowProvider) -> None:
+    read, everybody, look = threading.local(), threading.Barrier(GUESSES), world.throttle.standing
+
+    def standing(account: str, place: str, at: float) -> Standing:
+        found = look(account, place, at)
+        if not getattr(read, "once", False):
+            read.once = True
+            everybody.wait(10)
+        return found
+
+    world.throttle.standing = standing  # type: ignore[method-assign]  # an interleaving, made to happen
+    outcomes = _all_at_once(world, slow, ELSEWHERE)
+    assert len(slow.asked) <= 4
+    assert outcomes.count("wrong") == len(slow.asked) > 0
 
 
 def test_codes(world: World, slow: SlowProvider) -> None:
