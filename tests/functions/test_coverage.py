@@ -6,6 +6,7 @@ Whoever adds an operation adds a call here that succeeds and one that is refused
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,7 +35,9 @@ RECORDED = sorted(key for key, operation in OPERATIONS.items() if operation["x-a
 WITH_BODY = [key for key in RECORDED if "requestBody" in OPERATIONS[key]]
 INVITED = {"email": "invited@people.test", "role": "clinician"}
 RECENT = 200  # seconds: well within the five minutes
+LIMITS = {"idle_minutes": 15, "absolute_minutes": 480, "self_sign_up": False, "cooling_hours": 24}
 ABSENT = "0b0f8f1e-1111-4111-8111-0123456789ab"
+NEW_PASSWORD = "Quiet-heron-4-lanterns"
 
 
 @dataclass
@@ -88,6 +91,22 @@ class World:
         return f"/admin/users/{ok(client.get('/me'))['user_id']}"
 
     @property
+    def session(self) -> str:
+        """The place of another session of a user of their own for each call."""
+        account = Account(self.stack, "clinician", self.stack.tenants[0])
+        me = ok(account.api().get("/me"))
+        return f"/admin/users/{me['user_id']}/sessions/{me['session']}"
+
+    def end_another(self) -> httpx.Response:
+        client = self.account.api()
+        return client.delete(f"/me/sessions/{ok(self.account.api().get('/me'))['session']}")
+
+    def change(self, path: str, role: str = "tenant_admin", **changed: Any) -> httpx.Response:
+        """In a tenant of its own: settings of the others' would hold for every test."""
+        client = Account(self.stack, role, f"tenant-{secrets.token_hex(4)}").api()
+        return client.put(path, json=changed | {"version": 0})
+
+    @property
     def suspended(self) -> str:
         place = self.user
         ok(self.admin().post(f"{place}/suspend"))
@@ -118,6 +137,13 @@ class World:
     def enrol(self) -> httpx.Response:
         asked = ok(Account(self.stack, "clinician", self.stack.tenants[0], sms=False).ask())
         return self.stack.anyone().post("/auth/mfa/totp", json={"session": asked["session"]})
+
+    def reset(self) -> httpx.Response:
+        person = Account(self.stack, "clinician", self.stack.tenants[0])
+        ok(person.post("/auth/password/forgot", {"email": person.email}), 202)
+        (sent,) = self.stack.anyone().get(self.stack.facts["outbox_url"], params={"to": person.email}).json()
+        new = {"code": sent["code"], "new_password": NEW_PASSWORD}
+        return person.post("/auth/password/reset", {"email": person.email, **new})
 
     def refresh(self, token: str = "") -> httpx.Response:
         token = token or self.account.tokens()["refresh_token"]
@@ -199,6 +225,16 @@ CALLS: dict[tuple[str, str], tuple[Call, Call]] = {
     ("POST", "/v1/auth/sign-out"): (
         lambda w: w.account.api().post("/auth/sign-out"),
         lambda w: w.account.api().post("/auth/sign-out", json={"unknown": 1}),
+    ),
+    ("POST", "/v1/auth/password/forgot"): (
+        lambda w: w.account.post("/auth/password/forgot", {"email": w.account.email}),
+        lambda w: w.account.post("/auth/password/forgot", {"email": "nobody"}),
+    ),
+    ("POST", "/v1/auth/password/reset"): (
+        lambda w: w.reset(),
+        lambda w: w.account.post(
+            "/auth/password/reset", {"email": ABSENT + "@people.test", "code": "000000", "new_password": NEW_PASSWORD}
+        ),
     ),
     ("POST", "/v1/auth/sign-up"): (
         lambda w: Newcomer(w.stack).begin(w.registration),
@@ -331,6 +367,46 @@ CALLS: dict[tuple[str, str], tuple[Call, Call]] = {
     ("DELETE", "/v1/admin/invitations/{id}"): (
         lambda w: w.admin().delete(w.invitation),
         lambda w: w.admin().delete(f"/admin/invitations/{'0' * 64}"),
+    ),
+    ("GET", "/v1/me/sessions"): (
+        lambda w: w.of("clinician").get("/me/sessions"),
+        lambda w: w.of("clinician").get("/me/sessions", params={"unknown": "1"}),
+    ),
+    ("DELETE", "/v1/me/sessions"): (
+        lambda w: w.account.api().delete("/me/sessions"),
+        lambda w: w.of("clinician").delete("/me/sessions", params={"unknown": "1"}),
+    ),
+    ("DELETE", "/v1/me/sessions/{id}"): (
+        lambda w: w.end_another(),
+        lambda w: w.of("clinician").delete(f"/me/sessions/{ABSENT}"),
+    ),
+    ("GET", "/v1/admin/users/{id}/sessions"): (
+        lambda w: w.admin().get(f"{w.user}/sessions"),
+        lambda w: w.of("clinician").get(f"{w.user}/sessions"),
+    ),
+    ("DELETE", "/v1/admin/users/{id}/sessions"): (
+        lambda w: w.admin("security_officer").delete(f"{w.user}/sessions"),
+        lambda w: w.of("clinician").delete(f"{w.user}/sessions"),
+    ),
+    ("DELETE", "/v1/admin/users/{id}/sessions/{session}"): (
+        lambda w: w.admin().delete(w.session),
+        lambda w: w.admin().delete(f"{w.user}/sessions/{ABSENT}"),
+    ),
+    ("GET", "/v1/admin/settings"): (
+        lambda w: w.of("tenant_admin").get("/admin/settings"),
+        lambda w: w.of("clinician").get("/admin/settings"),
+    ),
+    ("PUT", "/v1/admin/settings"): (
+        lambda w: w.change("/admin/settings", **LIMITS),
+        lambda w: w.change("/admin/settings", "clinician", **LIMITS),
+    ),
+    ("GET", "/v1/admin/ip-allow-list"): (
+        lambda w: w.of("tenant_admin").get("/admin/ip-allow-list"),
+        lambda w: w.of("clinician").get("/admin/ip-allow-list"),
+    ),
+    ("PUT", "/v1/admin/ip-allow-list"): (
+        lambda w: w.change("/admin/ip-allow-list", networks={"*": ["127.0.0.0/8"]}),
+        lambda w: w.change("/admin/ip-allow-list", networks={"*": ["192.0.2.0/24"]}),
     ),
 }
 """For each operation a call that succeeds and one that is refused."""
