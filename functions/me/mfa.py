@@ -24,7 +24,12 @@ from phivault.identity.users.call import Call
     app,
     "GET",
     "/v1/me/mfa",
-    web.Operation(summary="Which second factors one has", permission="me:read", audit=(Action.MFA_READ,)),
+    web.Operation(
+        summary="Which second factors one has, which may be turned on, how many recovery codes are left",
+        permission="me:read",
+        phi=True,
+        audit=(Action.MFA_READ,),
+    ),
 )
 def _factors() -> Response[str]:
     return web.answer(200, json.dumps(asdict(list_factors(_call()))))
@@ -37,6 +42,7 @@ def _factors() -> Response[str]:
     web.Operation(
         summary="Choose which factor sign-in asks for; minutes after a sign-in",
         permission=CHANGE,
+        phi=True,
         audit=(Action.MFA_CHANGE,),
         body=PreferFactor,
     ),
@@ -55,6 +61,7 @@ def _prefer() -> Response[str]:
     web.Operation(
         summary="A secret for a new authenticator app, minutes after a sign-in; the refresh token is exchanged",
         permission=CHANGE,
+        phi=True,
         audit=(Action.MFA_ENROL,),
         body=inputs.Refresh,
     ),
@@ -72,6 +79,7 @@ def _add_totp() -> Response[str]:
     web.Operation(
         summary="The new app's first code: from now on sign-in asks for it",
         permission=CHANGE,
+        phi=True,
         audit=(Action.MFA_CHANGE,),
         body=FinishTotp,
     ),
@@ -90,6 +98,7 @@ def _finish_totp() -> Response[str]:
     web.Operation(
         summary="Ten new recovery codes, shown this once; earlier ones are void",
         permission=CHANGE,
+        phi=True,
         audit=(Action.RECOVERY_CODES,),
     ),
 )

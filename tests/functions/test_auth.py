@@ -30,7 +30,7 @@ def account(stack: RunningStack) -> Account:
 def _enrol(account: Account, asked: dict[str, Any]) -> tuple[pyotp.TOTP, dict[str, Any]]:
     """An authenticator app, and the tokens that its first code bought: the one of the step before this."""
     setup = ok(account.post("/auth/mfa/totp", {"session": asked["session"]}))
-    assert set(setup) == {"secret", "otpauth_uri", "session"}
+    assert set(setup) == {"secret", "otpauth_uri", "qr_svg", "session"}
     app: Any = pyotp.parse_uri(setup["otpauth_uri"])
     assert (app.secret, app.issuer, app.name) == (setup["secret"], "phivault", account.email)
     code = app.at(int(time.time()) - 30)

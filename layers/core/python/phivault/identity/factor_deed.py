@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from phivault.audit.event import Action
-from phivault.errors import PhivaultError, Unauthenticated, Unavailable
+from phivault.errors import PhivaultError, Unauthenticated
 from phivault.identity import events, personal
 from phivault.identity.messages import Purpose, notice
-from phivault.identity.sending import send_email
-from phivault.identity.service import Identity
-from phivault.identity.source import Source
 from phivault.identity.users.call import Call
 
 CHANGE = "me:mfa-change"
@@ -55,11 +52,16 @@ class FactorDeed:
         return email
 
     def tell(self, email: str) -> None:
-        """That it is done."""
-        tell(self.call.identity, email, Purpose.FACTOR_CHANGED, self.call.source, self.call.principal.user_id)
+        """The user, that it is done. It is done also where the carrier is down: that is recorded, and no error."""
+        call, message = self.call, notice(Purpose.FACTOR_CHANGED)
+        about = {"resource": "Message", "resource_id": message.purpose.value}
 
+        def record(error: PhivaultError | None = None) -> None:
+            trace = call.identity.trace(Action.CODE_SEND, call.source, error=error)
+            call.identity.recorder.append([events.of_principal(trace, call.principal, **about)])
 
-def tell(identity: Identity, email: str, purpose: Purpose, source: Source, user_id: str) -> None:
-    """A notice of what has happened. It happened also where the carrier is down; that is recorded, and no error."""
-    with suppress(Unavailable):
-        send_email(identity, email, notice(purpose), source, user_id)
+        record()
+        try:
+            call.identity.messenger.email(email, message)
+        except PhivaultError as error:
+            record(error)

@@ -9,6 +9,7 @@ in for whoever has the password.
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -16,12 +17,12 @@ from pydantic import AfterValidator, Field
 from phivault.audit.event import Action
 from phivault.errors import Conflict, InvalidCredentials, Unavailable
 from phivault.identity import enrolment, inputs, mfa_reset
-from phivault.identity.factor_deed import tell
 from phivault.identity.limits import Limit
-from phivault.identity.messages import Purpose
+from phivault.identity.messages import Purpose, notice
 from phivault.identity.pending import account_of
 from phivault.identity.provider import Challenged, ChallengeName
 from phivault.identity.recovery_codes import hash_of, normalised
+from phivault.identity.sending import send_email
 from phivault.identity.service import Attempt, Identity
 from phivault.identity.sign_in import remember
 from phivault.identity.source import Source
@@ -52,7 +53,8 @@ def recover(identity: Identity, body: Recover, source: Source) -> Challenged:
             attempt.record()
             _use_up(identity, attempt.user_id, body.recovery_code)
         _remove_factors(identity, attempt.user_id, codes=body.recovery_code is None)
-        tell(identity, body.email, Purpose.FACTORS_LOST, source, attempt.user_id)
+        with suppress(Unavailable):  # it happened also where the carrier is down, which is recorded
+            send_email(identity, body.email, notice(Purpose.FACTORS_LOST), source, attempt.user_id)
         return _begin(identity, attempt, body, source)
 
 
