@@ -24,6 +24,7 @@ from tests.support.answers import ok
 from tests.support.aws_proxy import Fault
 from tests.support.fhir import make, observation, patient, send
 from tests.support.recorded_log_actions import drive_the_log
+from tests.support.recorded_passwords import forget_a_password, run_the_triggers
 from tests.support.recording import SECRET
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def drive(recording: Recording) -> None:
     assert health.get(f"http://127.0.0.1:{recording.port}/healthz").status_code == 200
     assert health.get("/openapi.json").status_code == 200
     before_tokens(recording)
+    run_the_triggers(recording)
+    forget_a_password(recording)
     sign_in_to_the_clouds_database(recording)
     send_alerts(recording)
     drive_the_log(recording)
