@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check bench synth e2e openapi lock
 PORT ?= 8080
+WORKERS ?= 2
 PY := .venv/bin/python
 
 help: ## list these commands
@@ -12,8 +13,8 @@ setup: ## make .venv from the hashed lock (the other commands call it)
 run: setup ## run the whole product on this machine, http://127.0.0.1:$(PORT)
 	@PORT=$(PORT) exec $(PY) -m local.run
 
-test: setup ## run every test that needs no extra system package
-	@$(PY) -m pytest -q -m "not infra" $(ARGS)
+test: setup ## run every test that needs no extra system package, in $(WORKERS) processes
+	@$(PY) -m pytest -q -m "not infra" -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: ## ruff, mypy strict, import-linter, bandit, secrets scan
 	@local/setup.sh infra

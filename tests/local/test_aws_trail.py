@@ -52,10 +52,9 @@ def bucket(own_endpoints: LocalAws) -> str:
 def trail(own_endpoints: LocalAws, bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder, after a wrap and an unwrap by a function and by an operator, and a refusal."""
     folder = tmp_path_factory.mktemp("trail")
-    session = boto3.Session()  # the default session keeps the credentials of whoever asked first
-    operator = session.client("kms")
+    operator = boto3.client("kms")
     key = operator.create_key()["KeyMetadata"]["Arn"]
-    for kms in (session.client("kms", config=Config(user_agent_appid="records")), operator):
+    for kms in (boto3.client("kms", config=Config(user_agent_appid="records")), operator):
         made = kms.generate_data_key(KeyId=key, NumberOfBytes=32, EncryptionContext=CONTEXT)
         kms.decrypt(CiphertextBlob=made["CiphertextBlob"], EncryptionContext=CONTEXT)
         with pytest.raises(ClientError):
