@@ -50,6 +50,11 @@ def test_two_people_a_notice_each_and_a_day(office: Office, lost: str) -> None:
     sent = [(to, message.purpose) for to, message in office.world.messenger.emails]
     address = office.email(office.clinician)
     assert sent == [(address, Purpose.MFA_RESET_REQUESTED), (address, Purpose.MFA_RESET_APPROVED)]
+    notices = [event for event in office.recorded("auth.code-send") if event.resource == "Message"]
+    assert [(event.resource_id, event.user_id) for event in notices] == [
+        ("mfa-reset-requested", lost),
+        ("mfa-reset-approved", lost),
+    ]
     for action, by in (("request", office.officer), ("approve", office.admin)):
         (event,) = office.recorded(f"admin.mfa-reset-{action}")
         assert (event.user_id, event.resource_id, event.risk) == (by.user_id, lost, RiskLevel.HIGH)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 
 from phivault.audit.event import Action
-from phivault.identity.directory import User
 from phivault.identity.users import inputs
 from phivault.identity.users.call import RELEASED, Call
 from phivault.identity.users.shown import shown
@@ -15,7 +13,6 @@ from phivault.identity.users.shown import shown
 MOST = 1000
 """Users of one answer: it stays below API Gateway's 10 MB and Lambda's 6 MB, and within the function's time."""
 _PAGE = 100
-_OPENING = 8  # calls of KMS at a time
 
 
 def export_users(call: Call, parameters: Mapping[str, str]) -> Iterator[str]:
@@ -35,12 +32,7 @@ def _lines(call: Call, after: str, limit: int) -> Iterator[str]:
         size = min(_PAGE, limit - count)
         found = call.identity.directory.users(call.tenant, after=after, limit=size + 1)
         page, more = found[:size], len(found) > size
-        for user, email in zip(page, _addresses(call, page), strict=True):
+        for user, email in zip(page, call.addresses(page), strict=True):
             yield json.dumps(shown(user, email)) + "\n"
         count, after = count + len(page), page[-1].user_id if page else after
     yield json.dumps({"count": count, "cursor": after if more else None}) + "\n"
-
-
-def _addresses(call: Call, users: Sequence[User]) -> list[str | None]:
-    with ThreadPoolExecutor(_OPENING) as threads:
-        return list(threads.map(call.address, users))

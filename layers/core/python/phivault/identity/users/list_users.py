@@ -19,5 +19,6 @@ def list_users(call: Call, parameters: Mapping[str, str]) -> dict[str, Any]:
         after, limit = inputs.page(parameters, inputs.LISTED)
         found = call.identity.directory.users(call.tenant, after=after, limit=limit + 1)
         call.record(Action.USER_LIST, classes=RELEASED)
-        users = [shown(user, masked(call.address(user))) for user in found[:limit]]
+        page = found[:limit]
+        users = [shown(user, masked(email)) for user, email in zip(page, call.addresses(page), strict=True)]
     return {"users": users, "cursor": users[-1]["user_id"] if len(found) > limit else None}

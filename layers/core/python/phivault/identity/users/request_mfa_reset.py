@@ -9,6 +9,7 @@ from phivault.errors import Conflict
 from phivault.identity.directory import Status, User
 from phivault.identity.messages import Purpose, notice
 from phivault.identity.mfa_reset import LIFETIME_SECONDS, MfaReset
+from phivault.identity.sending import send_email
 from phivault.identity.users.call import Call
 
 
@@ -37,4 +38,4 @@ def tell(call: Call, user: User, purpose: Purpose) -> None:
     email = call.address(user)
     if email is None:
         raise Conflict("This user can't be told, so nothing is done behind their back")
-    call.identity.messenger.email(email, notice(purpose))
+    send_email(call.identity, email, notice(purpose), call.source, user.user_id)
