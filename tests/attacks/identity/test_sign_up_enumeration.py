@@ -11,7 +11,7 @@ import pytest
 from phivault.errors import InvalidCredentials, PhivaultError
 from phivault.identity.messages import Purpose
 from phivault.identity.pending_sign_up import PendingSignUp
-from phivault.identity.sign_up import SignUp, sign_up
+from phivault.identity.sign_up import LOOK_SECONDS, SignUp, sign_up
 from tests.support.sources import client_from, somewhere
 from tests.unit.identity.fakes import HOME, Person, World
 from tests.unit.identity.sign_ups import EMAIL, PHONE, Candidate
@@ -46,6 +46,22 @@ def test_so_is_the_work(both: tuple[World, Candidate, Candidate]) -> None:
     assert counts == [[1, 1, 1, 2], [1, 1, 1, 2]]
     assert world.messenger.texts == []
     assert [m.purpose for _, m in world.messenger.emails] == [Purpose.ALREADY_REGISTERED, Purpose.EMAIL_CODE]
+
+
+def test_the_look_for_an_account_takes_as_long(both: tuple[World, Candidate, Candidate]) -> None:
+    """Whatever Cognito's own answer to a known or an unknown name takes, up to a tenth of a second."""
+    world, known, unknown = both
+    exists = world.accounts.exists
+
+    def slow(email: str) -> bool:
+        time.sleep(0.03 if email == KNOWN else 0.0)
+        return exists(email)
+
+    world.accounts.exists = slow  # type: ignore[method-assign]  # slower for one than for the other
+    for candidate in (known, unknown):
+        candidate.begin()
+    assert 0 <= known.slept[0] <= LOOK_SECONDS - 0.03
+    assert 0 <= unknown.slept[0] <= LOOK_SECONDS
 
 
 def test_so_is_what_waits(both: tuple[World, Candidate, Candidate]) -> None:

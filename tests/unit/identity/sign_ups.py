@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from phivault.access.roles import Role
 from phivault.identity import invitations
@@ -28,6 +28,7 @@ class Candidate:
     email: str = EMAIL
     phone: str = PHONE
     source: Source = HOME
+    slept: list[float] = field(default_factory=list)
 
     def open_registration(self, tenant: str = "tenant-a") -> None:
         rules = self.world.rules.rules(tenant)
@@ -44,12 +45,12 @@ class Candidate:
         if not self.world.rules.rules("tenant-a").version:
             self.open_registration()
         body = SignUp(registration=REGISTRATION, email=self.email, phone_number=self.phone)
-        return sign_up(self.world.identity, body, self.source)
+        return sign_up(self.world.identity, body, self.source, sleep=self.slept.append)
 
     def begin_invited(self, role: Role = Role.CLINICIAN, patient_id: str | None = None) -> CodeSent:
         invitations.invite(self.world.identity, "tenant-b", role, patient_id, self.email, "admin-1")
         body = SignUp(invitation=self.invitation(), phone_number=self.phone)
-        return sign_up(self.world.identity, body, self.source)
+        return sign_up(self.world.identity, body, self.source, sleep=self.slept.append)
 
     def answer_email(self, begun: CodeSent, code: str | None = None) -> CodeSent:
         body = ConfirmSignUp(challenge=Step.EMAIL_CODE, session=begun.session, code=code or self.mailed())

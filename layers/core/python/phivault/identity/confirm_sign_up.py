@@ -58,7 +58,7 @@ def confirm_sign_up(identity: Identity, body: ConfirmSignUp, source: Source) -> 
         attempt.email = to.email
     if body.password is None or body.factor is None:
         return _go_on(identity, attempt, pending, to, body.code)
-    attempt.user_id = _finish(identity, attempt, pending, to, body.code, body.password, body.factor)
+    _finish(identity, attempt, pending, to, body.code, body.password, body.factor)
     return sign_in(identity, inputs.SignIn(email=to.email, password=body.password), source)
 
 
@@ -90,7 +90,7 @@ def _finish(
     code: str,
     password: str,
     factor: Factor,
-) -> str:
+) -> None:
     with attempt.failure_recorded():
         passwords.check(password, email=to.email, phone_number=to.phone_number)
         _answer(identity, pending, code)
@@ -98,7 +98,7 @@ def _finish(
     attempt.record()
     with attempt.failure_recorded():
         _admit(identity, pending.place)
-        return _make(identity, pending.place, to, password, factor is Factor.SMS_MFA, attempt.source)
+        _make(identity, pending.place, to, password, factor is Factor.SMS_MFA, attempt.source)
 
 
 def _answer(identity: Identity, pending: PendingSignUp, code: str) -> None:
@@ -123,7 +123,7 @@ def _admit(identity: Identity, place: Place) -> None:
         raise AccessDenied("Nobody signs up by themselves with this registration")
 
 
-def _make(identity: Identity, place: Place, to: Contact, password: str, sms: bool, source: Source) -> str:
+def _make(identity: Identity, place: Place, to: Contact, password: str, sms: bool, source: Source) -> None:
     """The account, signable-in by its last line alone: whatever breaks before leaves an unfinished one, which the next
     sign-up of the address takes up."""
     made = identity.accounts.make(NewAccount(place.tenant, place.role, place.patient_id, to, sms))
@@ -135,4 +135,3 @@ def _make(identity: Identity, place: Place, to: Contact, password: str, sms: boo
         identity.directory.add_user(user)
     identity.factors.phone_was_verified(made.user_id)
     identity.accounts.set_password(made.user_id, password)
-    return made.user_id

@@ -7,6 +7,8 @@ nothing exists at the identity provider before the last code (docs/adr/0023).
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Self
 from uuid import uuid4
@@ -19,6 +21,7 @@ from phivault.audit.event import Action
 from phivault.errors import AccessDenied
 from phivault.identity import codes, contact
 from phivault.identity.contact import Contact
+from phivault.identity.evenly import evenly
 from phivault.identity.inputs import Body, Email
 from phivault.identity.invitations import invited
 from phivault.identity.limits import Limit
@@ -27,6 +30,9 @@ from phivault.identity.pending_sign_up import Begun, Place, Step, begin
 from phivault.identity.sending import send_email, send_text
 from phivault.identity.service import Attempt, Identity
 from phivault.identity.source import Source
+
+LOOK_SECONDS = 0.1
+"""The one step whose work is Cognito's, and may differ by what it finds: a look takes a whole multiple of this."""
 
 type PhoneNumber = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")]
 """E.164."""
@@ -60,14 +66,17 @@ class CodeSent:
     expires_in: int = codes.LIFE_SECONDS
 
 
-def sign_up(identity: Identity, body: SignUp, source: Source) -> CodeSent:
+def sign_up(
+    identity: Identity, body: SignUp, source: Source, *, sleep: Callable[[float], object] = time.sleep
+) -> CodeSent:
     """Raises AccessDenied (no such registration or invitation), TooManyRequests or Unavailable, each recorded."""
     attempt = Attempt(identity, Action.SIGN_UP, source, body.email)
     with attempt.failure_recorded():
         identity.limits.spend(Limit.SIGN_UP, source.ip)
         step, place, to = _invited(identity, body) if body.invitation else _registered(identity, body)
         attempt.email, attempt.step = to.email, step
-        known = identity.accounts.exists(to.email)
+        with evenly(LOOK_SECONDS, sleep=sleep):
+            known = identity.accounts.exists(to.email)
         begun = begin(identity.keys, step, place, to, identity.now(), known=known)
         allow_message(identity, begun, to, source)
         identity.sign_ups.save_sign_up(begun.pending)
