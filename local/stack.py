@@ -48,7 +48,7 @@ from phivault import logs
 from phivault.errors import Unavailable
 from phivault.ids import uuid7
 
-WORKERS = {"auth": 2, "records": 2, "sealer": 2}
+WORKERS = {"accounts": 2, "auth": 2, "records": 2, "sealer": 2}
 JWKS_SECONDS = 300
 EMAIL_SENDER = "no-reply@phivault.example"
 SMS_ORIGINATION_ARN = "arn:aws:sms-voice:us-east-1:000000000000:phone-number/phone-local"

@@ -15,8 +15,9 @@ from phivault.identity.limits import Limit
 from phivault.identity.service import Attempt, Identity
 from phivault.identity.source import Source
 
-ANSWER_SECONDS = 1.0
-"""Cognito's work differs: only for a user is there a trigger to ask and a message to send. A second covers both."""
+ANSWER_SECONDS = 2.0
+"""Cognito's work differs: only for a user is there a trigger to ask, which may have to start first, and a message to
+send. Two seconds cover both."""
 
 
 class ForgotPassword(inputs.Body):
