@@ -12,7 +12,11 @@ SETTINGS: dict[Factor, str] = {"SMS_MFA": "SMSMfaSettings", "SOFTWARE_TOKEN_MFA"
 def admin_set_user_mfa_preference(service: Service, params: Params) -> Answer:
     """Switch factors on and off; a factor without its settings stays as it is. All is checked before any changes."""
     service.check_pool(params)
-    user = service.users.get(params["Username"])
+    set_preference(service, service.users.get(params["Username"]), params)
+    return {}
+
+
+def set_preference(service: Service, user: User, params: Params) -> None:
     if "EmailMfaSettings" in params or "WebAuthnMfaSettings" in params:
         raise invalid_parameter("The user pool has SMS and software token MFA only.")
     enabled, preferred = _wanted(user, params)
@@ -21,7 +25,6 @@ def admin_set_user_mfa_preference(service: Service, params: Params) -> Answer:
     if "SMS_MFA" in enabled and "phone_number" not in user.attributes:
         raise invalid_parameter("User does not have delivery config set to turn on SMS_MFA")
     user.enabled_factors, user.preferred, user.modified = enabled, preferred, service.now()
-    return {}
 
 
 def _wanted(user: User, params: Params) -> tuple[list[Factor], Factor | None]:

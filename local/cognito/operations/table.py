@@ -16,6 +16,7 @@ from local.cognito.operations import (
     mfa_preference,
     read_user,
     refresh,
+    self_service,
     sign_up,
     software_token,
 )
@@ -53,6 +54,8 @@ OPERATIONS = {
     "ListUsers": Operation(list_users.list_users, signed=True),
     "RespondToAuthChallenge": Operation(answer_challenge.respond_to_auth_challenge, signed=False, asks=True),
     "RevokeToken": Operation(end_sessions.revoke_token, signed=False),
+    "SetUserMFAPreference": Operation(self_service.set_user_mfa_preference, signed=False),
     "SignUp": Operation(sign_up.sign_up, signed=False),
+    "UpdateUserAttributes": Operation(self_service.update_user_attributes, signed=False),
     "VerifySoftwareToken": Operation(software_token.verify_software_token, signed=False),
 }
