@@ -20,7 +20,9 @@ PUBLIC = {
     "InitiateAuth",
     "RespondToAuthChallenge",
     "RevokeToken",
+    "SetUserMFAPreference",
     "SignUp",
+    "UpdateUserAttributes",
     "VerifySoftwareToken",
 }
 
