@@ -30,7 +30,7 @@ type Item = dict[str, Any]
 _CANCELLED: Final = "TransactionCanceledException"
 _RACED: Final = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 _TRIES: Final = 6
-_PAUSE_SECONDS: Final = 0.02
+_PAUSE_SECONDS: Final = 0.02  # doubled with every try
 _NEXT: Final = {
     Status.ACTIVE: {Status.SUSPENDED, Status.OFFBOARDED},
     Status.SUSPENDED: {Status.ACTIVE, Status.OFFBOARDED},
@@ -68,7 +68,7 @@ class DynamoDirectory:
             return client("dynamodb").query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND sk > :after" if after else "pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": _partition(tenant)}, **later},
+                ExpressionAttributeValues={":pk": {"S": _key(tenant, after)["pk"]}, **later},
                 ConsistentRead=True,
                 Limit=limit,
             )
@@ -83,10 +83,10 @@ class DynamoDirectory:
             **_personal_attributes(user.person),
         }
         put: Item = {"TableName": self._table, "Item": _items(row), "ConditionExpression": "attribute_not_exists(pk)"}
-        entering = [self._enter(user.tenant, user.user_id)] if _administers(user.role, user.status) else []
+        counted = [_entering(self._table, user.tenant, user.user_id)] if _administers(user.role, user.status) else []
 
         def attempt() -> bool:
-            reasons = self._transact([{"Put": put}, *entering])
+            reasons = self._transact([{"Put": put}, *counted])
             if _failed(reasons, 0):
                 raise Conflict("The user stands already")
             return not reasons
@@ -130,14 +130,11 @@ class DynamoDirectory:
         if before and not after:
             moves = [self._leave(user.tenant, user.user_id)]
         elif after:
-            moves = [self._enter(user.tenant, user.user_id)]
+            moves = [_entering(self._table, user.tenant, user.user_id)]
         reasons = self._transact([{"Update": update}, *moves])
         if _failed(reasons, 1) and not _failed(reasons, 0):  # else somebody else was first: look again
             raise Conflict("A tenant's last administrator has to stay one")
         return not reasons
-
-    def _enter(self, tenant: str, user_id: str) -> Item:
-        return entering(self._table, tenant, user_id)
 
     def _leave(self, tenant: str, user_id: str) -> Item:
         update: Item = {
@@ -187,11 +184,11 @@ def signed_in(table: str, user: User) -> list[Item]:
             | {f":{name}": value for name, value in person.items()}
         ),
     }
-    joins = [entering(table, user.tenant, user.user_id)] if user.role is Role.TENANT_ADMIN else []
-    return [{"Update": update}, *joins]
+    counted = [_entering(table, user.tenant, user.user_id)] if user.role is Role.TENANT_ADMIN else []
+    return [{"Update": update}, *counted]
 
 
-def entering(table: str, tenant: str, user_id: str) -> Item:
+def _entering(table: str, tenant: str, user_id: str) -> Item:
     """The transaction item that counts an active tenant_admin."""
     update: Item = {
         "TableName": table,
@@ -220,12 +217,8 @@ def _administers(role: Role, status: Status) -> bool:
     return role is Role.TENANT_ADMIN and status is Status.ACTIVE
 
 
-def _partition(tenant: str) -> str:
-    return f"T#{tenant}#USERS"
-
-
 def _key(tenant: str, user_id: str) -> Row:
-    return {"pk": _partition(tenant), "sk": user_id}
+    return {"pk": f"T#{tenant}#USERS", "sk": user_id}
 
 
 def _admins_key(tenant: str) -> Row:
