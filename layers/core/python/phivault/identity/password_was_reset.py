@@ -36,7 +36,7 @@ def password_was_reset(
         # Sessions of before live on: nobody should learn of that from a MEDIUM line alone.
         _record(recorder, [replace(asked.told(Action.PASSWORD_RESET, error), risk=RiskLevel.HIGH)])
         raise refused(error) from None
-    telling = {"resource": "Message", "resource_id": Purpose.PASSWORD_RESET.value}
+    telling: dict[str, Any] = {"resource": "Message", "resource_id": Purpose.PASSWORD_RESET.value}
     reset = asked.told(Action.PASSWORD_RESET, flags=(f"sessions:ended:{ended}",))
     _record(recorder, [reset, asked.told(Action.CODE_SEND, **telling)])
     try:
