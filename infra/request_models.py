@@ -1,4 +1,4 @@
-"""Request models of API Gateway: what the auth routes take, from the same pydantic models that the handlers read.
+"""Request models of API Gateway: what routes other than FHIR take, from the pydantic models that the handlers read.
 
 A malformed body ends at the gateway. FHIR bodies have no model here: their rules need a validator.
 """
@@ -10,12 +10,35 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from phivault.identity import inputs
+from phivault.identity.change_rules import AllowListChange, SettingsChange
+from phivault.identity.confirm_sign_up import ConfirmSignUp
+from phivault.identity.finish_totp import FinishTotp
+from phivault.identity.forgot_password import ForgotPassword
+from phivault.identity.prefer_factor import PreferFactor
+from phivault.identity.recover import Recover
+from phivault.identity.resend_code import ResendCode
+from phivault.identity.reset_password import ResetPassword
+from phivault.identity.sign_up import SignUp
+from phivault.identity.users.inputs import ChangeRole, InviteUser
 
 MODELS: Final[dict[tuple[str, str], type[BaseModel]]] = {
     ("POST", "/v1/auth/sign-in"): inputs.SignIn,
     ("POST", "/v1/auth/challenge"): inputs.Challenge,
     ("POST", "/v1/auth/mfa/totp"): inputs.MfaTotp,
     ("POST", "/v1/auth/refresh"): inputs.Refresh,
+    ("POST", "/v1/auth/sign-up"): SignUp,
+    ("POST", "/v1/auth/confirm-sign-up"): ConfirmSignUp,
+    ("POST", "/v1/auth/resend-code"): ResendCode,
+    ("POST", "/v1/auth/mfa/recover"): Recover,
+    ("POST", "/v1/auth/password/forgot"): ForgotPassword,
+    ("POST", "/v1/auth/password/reset"): ResetPassword,
+    ("PUT", "/v1/me/mfa"): PreferFactor,
+    ("POST", "/v1/me/mfa/totp"): inputs.Refresh,
+    ("PUT", "/v1/me/mfa/totp"): FinishTotp,
+    ("POST", "/v1/admin/users"): InviteUser,
+    ("PUT", "/v1/admin/users/{id}/role"): ChangeRole,
+    ("PUT", "/v1/admin/settings"): SettingsChange,
+    ("PUT", "/v1/admin/ip-allow-list"): AllowListChange,
 }
 """Sign-out may come without a body, which a model would refuse."""
 _DRAFT = "http://json-schema.org/draft-04/schema#"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,12 @@ PROBLEM = {
         "instance": {"type": "string", "description": "urn:uuid of the log entry, on every 5xx"},
     },
     "required": ["type", "title", "status"],
+}
+SUCCESSES: dict[int, dict[str, Any]] = {
+    200: {"description": "Done"},
+    201: {"description": "Created"},
+    202: {"description": "Accepted: something is on its way"},
+    204: {"description": "Done"},
 }
 STATUSES = {
     "400": "The request is not valid",
@@ -85,16 +92,12 @@ def _complete(operation: dict[str, Any], key: tuple[str, str], about: Any, publi
         content = {about.answer: {"schema": {"type": "string"}}}
     elif not path.startswith("/v1") and path != "/healthz":
         content = {"text/html": {"schema": {"type": "string"}}}
-    success = {"200": {"description": "Done", "content": content}}
-    if path == "/v1/auth/sign-out" or operation["operationId"].startswith("delete"):
-        success = {"204": {"description": "Done"}}
-    if fhir and operation["operationId"] == "post-v1-fhir-type":
-        success = {"201": {"description": "Created", "content": content}}
-    if operation["operationId"] == "post-v1-audit-exports":
-        success = {"202": {"description": "Ordered", "content": content}}
+    success = {
+        str(status): SUCCESSES[status] | ({"content": content} if status != 204 else {}) for status in about.statuses
+    }
     refused = "OperationOutcome" if fhir else "Problem"
     operation["responses"] = success | {
-        status: {"$ref": f"#/components/responses/{refused}{status}"} for status in _possible(fhir)
+        status: {"$ref": f"#/components/responses/{refused}{status}"} for status in _possible(fhir, about.refusals)
     }
     operation["security"] = [] if public else [{"accessToken": ["phivault/api"]}]
     operation["parameters"] = _parameters(method, path, about, fhir and about.phi)
@@ -102,8 +105,8 @@ def _complete(operation: dict[str, Any], key: tuple[str, str], about: Any, publi
         operation["requestBody"] = {"required": not about.body_optional, "content": _body(about.body)}
 
 
-def _possible(fhir: bool) -> list[str]:
-    left_out = set() if fhir else {"409", "410", "412", "422"}
+def _possible(fhir: bool, more: Collection[int]) -> list[str]:
+    left_out = set() if fhir else {"409", "410", "412", "422"} - {str(status) for status in more}
     return [status for status in STATUSES if status not in left_out]
 
 

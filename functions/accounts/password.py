@@ -27,6 +27,7 @@ CODE_SECONDS = 3600
         permission="anyone",
         audit=(Action.PASSWORD_FORGOT,),
         body=ForgotPassword,
+        statuses=(202,),
     ),
 )
 def _forgot() -> Response[str]:

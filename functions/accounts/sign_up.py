@@ -24,6 +24,7 @@ ANYONE = "anyone"
         permission=ANYONE,
         audit=(Action.SIGN_UP, Action.CODE_SEND),
         body=sign_up.SignUp,
+        statuses=(202,),
     ),
 )
 def _sign_up() -> Response[str]:
@@ -40,6 +41,8 @@ def _sign_up() -> Response[str]:
         permission=ANYONE,
         audit=(Action.SIGN_UP_CONFIRM, Action.CODE_SEND, Action.SIGN_IN),
         body=confirm_sign_up.ConfirmSignUp,
+        statuses=(200, 202),
+        refusals=(409,),
     ),
 )
 def _confirm() -> Response[str]:
@@ -61,6 +64,7 @@ def _confirm() -> Response[str]:
         permission=ANYONE,
         audit=(Action.SIGN_UP, Action.CODE_SEND),
         body=resend_code.ResendCode,
+        statuses=(202,),
     ),
 )
 def _resend() -> Response[str]:

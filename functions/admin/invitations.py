@@ -19,7 +19,7 @@ from phivault.identity.users.withdraw_invitation import withdraw_invitation
     app,
     "POST",
     USERS,
-    about("Invite somebody, in a role", Action.USER_INVITE, "admin:users-change", body=InviteUser),
+    about("Invite somebody, in a role", Action.USER_INVITE, "admin:users-change", body=InviteUser, statuses=(201,)),
 )
 def _invite() -> Response[str]:
     invitation = invite_user(call(), web.body(app.current_event))
@@ -31,7 +31,7 @@ def _invite() -> Response[str]:
     app,
     "DELETE",
     "/v1/admin/invitations/{id}",
-    about("Withdraw an invitation that nobody used", Action.USER_UNINVITE, "admin:users-change"),
+    about("Withdraw an invitation that nobody used", Action.USER_UNINVITE, "admin:users-change", statuses=(204,)),
 )
 def _withdraw(id: str) -> Response[str]:
     withdraw_invitation(call(), id)

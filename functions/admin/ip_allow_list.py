@@ -39,6 +39,7 @@ def _networks() -> Response[str]:
         permission="admin:settings-change",
         audit=(Action.SETTINGS_CHANGE,),
         body=change_rules.AllowListChange,
+        refusals=(409, 422),
     ),
 )
 def _change() -> Response[str]:

@@ -22,7 +22,13 @@ PERMISSION = "admin:mfa-reset"
     app,
     "POST",
     RESET,
-    about("Ask for a reset of a user's factors; they are told", Action.MFA_RESET_REQUEST, PERMISSION),
+    about(
+        "Ask for a reset of a user's factors; they are told",
+        Action.MFA_RESET_REQUEST,
+        PERMISSION,
+        statuses=(202,),
+        refusals=(409,),
+    ),
 )
 def _request(id: str) -> Response[str]:
     return web.answer(202, json.dumps(request_mfa_reset(call(), id).shown()))
@@ -32,13 +38,18 @@ def _request(id: str) -> Response[str]:
     app,
     "POST",
     RESET + "/approve",
-    about("Approve the reset that somebody else asked for", Action.MFA_RESET_APPROVE, PERMISSION),
+    about("Approve the reset that somebody else asked for", Action.MFA_RESET_APPROVE, PERMISSION, refusals=(409,)),
 )
 def _approve(id: str) -> Response[str]:
     return web.answer(200, json.dumps(approve_mfa_reset(call(), id).shown()))
 
 
-@web.operation(app, "DELETE", RESET, about("Cancel a reset that wasn't used yet", Action.MFA_RESET_CANCEL, PERMISSION))
+@web.operation(
+    app,
+    "DELETE",
+    RESET,
+    about("Cancel a reset that wasn't used yet", Action.MFA_RESET_CANCEL, PERMISSION, statuses=(204,), refusals=(409,)),
+)
 def _cancel(id: str) -> Response[str]:
     cancel_mfa_reset(call(), id)
     return web.answer(204, "")

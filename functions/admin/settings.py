@@ -35,6 +35,7 @@ def _settings() -> Response[str]:
         permission="admin:settings-change",
         audit=(Action.SETTINGS_CHANGE,),
         body=change_rules.SettingsChange,
+        refusals=(409, 422),
     ),
 )
 def _change() -> Response[str]:

@@ -25,14 +25,19 @@ def _sessions(id: str) -> Response[str]:
     return web.answer(200, json.dumps({"sessions": [_without_place(each) for each in sessions_of(call(), id)]}))
 
 
-@web.operation(app, "DELETE", SESSIONS, about("End all of a user's sessions", Action.USER_SESSION_END, END))
+@web.operation(
+    app, "DELETE", SESSIONS, about("End all of a user's sessions", Action.USER_SESSION_END, END, statuses=(204,))
+)
 def _end_all(id: str) -> Response[str]:
     end_sessions_of(call(), id)
     return web.answer(204, "")
 
 
 @web.operation(
-    app, "DELETE", SESSIONS + "/{session}", about("End one of a user's sessions", Action.USER_SESSION_END, END)
+    app,
+    "DELETE",
+    SESSIONS + "/{session}",
+    about("End one of a user's sessions", Action.USER_SESSION_END, END, statuses=(204,)),
 )
 def _end(id: str, session: str) -> Response[str]:
     end_session_of(call(), id, session)

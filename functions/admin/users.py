@@ -59,7 +59,13 @@ def _user(id: str) -> Response[str]:
     app,
     "PUT",
     USER + "/role",
-    about("Change a user's role; their sessions end", Action.USER_ROLE, "admin:users-change", body=ChangeRole),
+    about(
+        "Change a user's role; their sessions end",
+        Action.USER_ROLE,
+        "admin:users-change",
+        body=ChangeRole,
+        refusals=(409,),
+    ),
 )
 def _role(id: str) -> Response[str]:
     ended = change_role(call(), id, web.body(app.current_event))
@@ -70,19 +76,29 @@ def _role(id: str) -> Response[str]:
     app,
     "POST",
     USER + "/suspend",
-    about("Suspend a user; their sessions end", Action.USER_SUSPEND, "admin:users-change"),
+    about("Suspend a user; their sessions end", Action.USER_SUSPEND, "admin:users-change", refusals=(409,)),
 )
 def _suspend(id: str) -> Response[str]:
     return _answer({"user_id": id, "sessions_ended": suspend(call(), id)})
 
 
-@web.operation(app, "POST", USER + "/resume", about("End a suspension", Action.USER_RESUME, "admin:users-change"))
+@web.operation(
+    app,
+    "POST",
+    USER + "/resume",
+    about("End a suspension", Action.USER_RESUME, "admin:users-change", statuses=(204,), refusals=(409,)),
+)
 def _resume(id: str) -> Response[str]:
     resume(call(), id)
     return web.answer(204, "")
 
 
-@web.operation(app, "DELETE", USER, about("End a user's access for good", Action.USER_OFFBOARD, "admin:users-change"))
+@web.operation(
+    app,
+    "DELETE",
+    USER,
+    about("End a user's access for good", Action.USER_OFFBOARD, "admin:users-change", refusals=(409,)),
+)
 def _offboard(id: str) -> Response[str]:
     done = offboard(call(), id)
     return _answer(

@@ -42,6 +42,7 @@ class ExportOrder(inputs.Body):
         audit=(Action.AUDIT_EXPORT, Action.AUDIT_OPEN),
         body=ExportOrder,
         body_optional=True,
+        statuses=(202,),
     ),
 )
 def _order() -> Response[str]:

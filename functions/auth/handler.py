@@ -90,6 +90,7 @@ def _refresh() -> Response[str]:
         permission="signed-in",
         audit=(Action.SIGN_OUT,),
         body=inputs.SignOut,
+        statuses=(204,),
         body_optional=True,
     ),
 )

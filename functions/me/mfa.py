@@ -45,6 +45,8 @@ def _factors() -> Response[str]:
         phi=True,
         audit=(Action.MFA_CHANGE,),
         body=PreferFactor,
+        statuses=(204,),
+        refusals=(409,),
     ),
 )
 def _prefer() -> Response[str]:
@@ -82,6 +84,8 @@ def _add_totp() -> Response[str]:
         phi=True,
         audit=(Action.MFA_CHANGE,),
         body=FinishTotp,
+        statuses=(204,),
+        refusals=(409,),
     ),
 )
 def _finish_totp() -> Response[str]:

@@ -20,6 +20,7 @@ from phivault.identity.users.cancel_mfa_reset import cancel_own_mfa_reset
         permission="signed-in",
         audit=(Action.MFA_RESET_CANCEL,),
         phi=True,
+        statuses=(204,),
     ),
 )
 def _cancel() -> Response[str]:

@@ -17,12 +17,12 @@ from phivault.identity.users.call import Call
 SESSIONS = "/v1/me/sessions"
 
 
-def _about(summary: str, action: Action) -> web.Operation:
+def _about(summary: str, action: Action, status: int = 204) -> web.Operation:
     # Where a patient signs in from says something of them: what passes here counts as PHI.
-    return web.Operation(summary=summary, permission="signed-in", audit=(action,), phi=True)
+    return web.Operation(summary=summary, permission="signed-in", audit=(action,), phi=True, statuses=(status,))
 
 
-@web.operation(app, "GET", SESSIONS, _about("One's live sessions, with where they are", Action.SESSION_LIST))
+@web.operation(app, "GET", SESSIONS, _about("One's live sessions, with where they are", Action.SESSION_LIST, 200))
 def _sessions() -> Response[str]:
     return web.answer(200, json.dumps({"sessions": [asdict(each) for each in own_sessions(_call())]}))
 

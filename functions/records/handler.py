@@ -47,7 +47,7 @@ def _transaction() -> Response[str]:
     return answers.document(done.body)
 
 
-@web.operation(app, "POST", RESOURCE, _about("Create a resource", Action.CREATE, "create", body=True))
+@web.operation(app, "POST", RESOURCE, _about("Create a resource", Action.CREATE, "create", body=True, statuses=(201,)))
 def _create(type: str) -> Response[str]:
     event = app.current_event
     call, body = asked.call(event, Action.CREATE, type), web.body(event)
@@ -86,7 +86,9 @@ def _update(type: str, id: str) -> Response[str]:
     )
 
 
-@web.operation(app, "DELETE", INSTANCE, _about("Delete; earlier versions stay sealed", Action.DELETE, "delete"))
+@web.operation(
+    app, "DELETE", INSTANCE, _about("Delete; earlier versions stay sealed", Action.DELETE, "delete", statuses=(204,))
+)
 def _delete(type: str, id: str) -> Response[str]:
     event = app.current_event
     gone = delete.delete(

@@ -77,6 +77,12 @@ def test_what_needs_no_token_is_written_here() -> None:
         "POST /v1/auth/challenge",
         "POST /v1/auth/mfa/totp",
         "POST /v1/auth/refresh",
+        "POST /v1/auth/sign-up",
+        "POST /v1/auth/confirm-sign-up",
+        "POST /v1/auth/resend-code",
+        "POST /v1/auth/mfa/recover",
+        "POST /v1/auth/password/forgot",
+        "POST /v1/auth/password/reset",
         "GET /v1/fhir/metadata",
         "GET /v1/openapi.json",
         "GET /test-security",
@@ -91,4 +97,4 @@ def test_nobody_may_destroy_what_protects() -> None:
     cleaners = {(row.name, g.setting) for row in TABLE for g in row.grants if "s3:DeleteObject" in g.actions}
     assert cleaners == {("sealer", "audit_head_bucket")}, "what was staged, and tiles that the log outgrew"
     deleters = {(row.name, g.setting) for row in TABLE for g in row.grants if "dynamodb:DeleteItem" in g.actions}
-    assert deleters == {("auth", "access_state_table")}
+    assert deleters == {(name, "access_state_table") for name in ("auth", "accounts", "me", "admin")}

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     client_id: str = ""
     token_issuer: str = ""
     email_sender: str = ""
+    email_identity_arn: str = ""
     sms_origination_arn: str = ""
     alert_topic_arn: str = ""
     cors_origins: tuple[str, ...] = ()

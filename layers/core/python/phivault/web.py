@@ -119,7 +119,9 @@ def problem(error: PhivaultError, request_id: str) -> tuple[str, str]:
 class Operation:
     """What the API document says of an operation. ``permission`` is who may call it; ``phi`` whether PHI passes;
     ``audit`` the actions it records; ``body`` the model of its request, or the media type of a FHIR one, and whether
-    it may be left out (``body_optional``); ``answer`` the media type of its answer, where that isn't JSON."""
+    it may be left out (``body_optional``); ``answer`` the media type of its answer, where that isn't JSON;
+    ``statuses`` those of a success (204: no content), ``refusals`` those that it has beyond the common ones.
+    """
 
     summary: str
     permission: str
@@ -129,6 +131,8 @@ class Operation:
     body_optional: bool = False
     parameters: tuple[str, ...] = ()
     answer: str = ""
+    statuses: tuple[int, ...] = (200,)
+    refusals: tuple[int, ...] = ()
 
 
 OPERATIONS: dict[tuple[str, str], Operation] = {}

@@ -167,9 +167,14 @@ POLICY: Final[dict[Action, Rule]] = {
     Action.RECOVERY_CODES: _auth("before new recovery codes are shown, once", "user", by="me", risk=HIGH),
     Action.USER_LIST: _admin("before users are listed", "resource `User`", LOW),
     Action.USER_READ: _admin("before a user is shown", risk=LOW),
-    Action.USER_INVITE: _admin("before an invitation leaves", "resource `Invitation`, its id; role", MEDIUM),
+    Action.USER_INVITE: _admin(
+        "before an invitation leaves", "resource `Invitation`, its id; role", MEDIUM, "admin, an operator"
+    ),
     Action.USER_UNINVITE: _admin("before an invitation is withdrawn", "resource `Invitation`, its id", MEDIUM),
-    Action.USER_ROLE: _admin("before a user's role or patient changes; their sessions end"),
+    Action.USER_ROLE: _admin(
+        "before a user's role or patient changes; their sessions end",
+        "resource `User` and its id; flags `role:from:<role>`, `role:to:<role>`",
+    ),
     Action.USER_SUSPEND: _admin("before a user is suspended; their sessions end"),
     Action.USER_RESUME: _admin("before a suspension ends"),
     Action.USER_OFFBOARD: _admin(
