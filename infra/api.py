@@ -60,6 +60,7 @@ class Api(Construct):
     ) -> None:
         super().__init__(scope, "Api")
         self._settings, self._aliases = settings, aliases
+        self._models: dict[str, apigateway.IModel] = {}
         self.api = self._rest_api(key_arn)
         self._authorizer = apigateway.CognitoUserPoolsAuthorizer(self, "Tokens", cognito_user_pools=[pool])
         self._validator = self.api.add_request_validator("Bodies", validate_request_body=True)
@@ -172,15 +173,18 @@ class Api(Construct):
             )
 
     def _model(self, name: str, document: dict[str, Any]) -> apigateway.IModel:
-        made = apigateway.CfnModel(
-            self,
-            f"Model{name}",
-            rest_api_id=self.api.rest_api_id,
-            name=name,
-            content_type="application/json",
-            schema=document,
-        )
-        return apigateway.Model.from_model_name(self, f"Named{name}", made.ref)
+        """Routes that take the same body share its model."""
+        if name not in self._models:
+            made = apigateway.CfnModel(
+                self,
+                f"Model{name}",
+                rest_api_id=self.api.rest_api_id,
+                name=name,
+                content_type="application/json",
+                schema=document,
+            )
+            self._models[name] = apigateway.Model.from_model_name(self, f"Named{name}", made.ref)
+        return self._models[name]
 
     def _usage_plan(self) -> None:
         plan = self.api.add_usage_plan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,14 @@ import boto3
 import httpx
 import pyotp
 
-from local.seed import _password as random_password
 from tests.e2e.journal import Failed, expect
 
 TENANT = "tenant-a"
 STEP = 30
+
+
+def random_password() -> str:
+    return secrets.token_urlsafe(24) + "aA1!"  # every kind of character that the policy asks for
 
 
 @dataclass(frozen=True, slots=True)
