@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from local.stack import Stack
 
 SHOWN = 1600
+SECRETS = (
+    *("password", "new_password", "session", "secret", "otpauth_uri", "qr_svg"),
+    *("access_token", "id_token", "refresh_token", "registration"),
+)
 TOTP_STEP = 30
 RECENT = 300
 
@@ -127,7 +131,7 @@ def _plain(text: str) -> str:
     except ValueError:
         return text
     if isinstance(document, dict):
-        for name in ("password", "session", "access_token", "id_token", "refresh_token", "secret"):
+        for name in SECRETS:
             if isinstance(document.get(name), str):
                 document[name] = document[name][:6] + "…"
     return json.dumps(document, indent=1, ensure_ascii=False)

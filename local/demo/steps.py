@@ -5,7 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from local.demo import erasure, export, outage, release, retention, sign_in, tamper, unrecorded
+from local.demo import (
+    erasure,
+    export,
+    offboarding,
+    outage,
+    registration,
+    release,
+    retention,
+    sign_in,
+    tamper,
+    unrecorded,
+)
 from local.demo.exchange import Exchange
 from local.demo.lab import Lab
 from phivault.logs import scrub
@@ -21,6 +32,8 @@ STEPS = (
     ("An export that anyone can verify", export.play),
     ("A destroyed key leaves the log valid", erasure.play),
     ("A key opened behind the product's back", unrecorded.play),
+    ("An account from its first code to a stolen token", registration.play),
+    ("An invitation, and an end", offboarding.play),
 )
 
 

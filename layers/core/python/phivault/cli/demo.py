@@ -23,7 +23,7 @@ def demo(
     quiet: Annotated[bool, typer.Option(help="Show verdicts without requests and answers.")] = False,
 ) -> None:
     """Show the security of the running local stack: sign-in, release, tampering, an outage, retention,
-    the audit log's proof, erasure, reconciliation.
+    the audit log's proof, erasure, reconciliation, accounts from invitation to offboarding.
 
     Exit status 0 when every promise was kept, 1 when one was broken, 2 without a running stack.
     """
