@@ -78,12 +78,13 @@ _STATE = Grant(
     (
         "dynamodb:BatchGetItem",
         "dynamodb:GetItem",
-        "dynamodb:Query",
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
         "dynamodb:DeleteItem",
     ),
 )
+# Beyond rows whose keys it knows: all sessions of a user, to show or end them; all users of a tenant.
+_LISTS = Grant("access_state_table", ("dynamodb:Query",))
 _EMAIL = Grant("email_identity_arn", ("ses:SendEmail",))
 _SMS = Grant("sms_origination_arn", ("sms-voice:SendTextMessage",))
 
@@ -130,6 +131,7 @@ TABLE: tuple[Function, ...] = (
             *_RECORD,
             *_KEYS,
             _STATE,
+            _LISTS,
             Grant(
                 "user_pool_id",
                 (
@@ -169,6 +171,7 @@ TABLE: tuple[Function, ...] = (
             *_RECORD,
             *_KEYS,
             _STATE,
+            _LISTS,
             Grant(
                 "user_pool_id",
                 (
@@ -213,6 +216,7 @@ TABLE: tuple[Function, ...] = (
             *_RECORD,
             *_KEYS,
             _STATE,
+            _LISTS,
             Grant(
                 "user_pool_id",
                 (

@@ -23,6 +23,7 @@ from tests.support.accounts import Account, cognito
 from tests.support.answers import ok
 from tests.support.aws_proxy import Fault
 from tests.support.fhir import make, observation, patient, send
+from tests.support.recorded_identity import drive_identity
 from tests.support.recorded_log_actions import drive_the_log
 from tests.support.recorded_passwords import forget_a_password, run_the_triggers
 from tests.support.recording import SECRET
@@ -37,9 +38,14 @@ def drive(recording: Recording) -> None:
     patient_id = sign_in_and_out(recording)
     write_and_read(recording)
     review(recording)
-    for name, path in {"me": "/me", "records": f"/fhir/Patient/{patient_id}", "audit": "/audit/events"}.items():
+    for name, path, role in (
+        ("me", "/me", "clinician"),
+        ("admin", "/admin/users", "tenant_admin"),
+        ("records", f"/fhir/Patient/{patient_id}", "clinician"),
+        ("audit", "/audit/events", "auditor"),
+    ):
         a_stranger(recording, name, path)
-        a_lost_answer(recording, path)
+        a_lost_answer(recording, path, role)
     recording.forget("health")
     health = recording.client()
     assert health.get(f"http://127.0.0.1:{recording.port}/healthz").status_code == 200
@@ -47,6 +53,7 @@ def drive(recording: Recording) -> None:
     before_tokens(recording)
     run_the_triggers(recording)
     forget_a_password(recording)
+    drive_identity(recording)
     sign_in_to_the_clouds_database(recording)
     send_alerts(recording)
     drive_the_log(recording)
@@ -120,9 +127,8 @@ def _token_of_the_providers_own(person: Account) -> str:
     return str(done["AuthenticationResult"]["AccessToken"])
 
 
-def a_lost_answer(recording: Recording, path: str) -> None:
+def a_lost_answer(recording: Recording, path: str, role: str) -> None:
     """S3 kept the record and its answer didn't arrive: whether it is ours is asked (412, then HEAD)."""
-    role = "auditor" if "audit" in path else "clinician"
     recording.s3.fail(Fault.LOST, once=True, only="s3 PUT")
     ok(recording.api(role).get(path))
 
