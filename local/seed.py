@@ -22,7 +22,7 @@ import httpx
 import pyotp
 
 from local.bundles import generate, patient_in
-from local.stack import EMAIL_SENDER, Say, Stack
+from local.stack import EMAIL_SENDER, SMS_ORIGINATION_ARN, Say, Stack
 
 TOTP_STEP = 30
 ENROLMENT_SECONDS = 4.0
@@ -226,6 +226,10 @@ def write_demo(stack: Stack, tenants: dict[str, Seeded]) -> Path:
             "PHIVAULT_PROFILE": "local",
             "PHIVAULT_EXPORTER_FUNCTION": "exporter",
             "PHIVAULT_EMAIL_SENDER": EMAIL_SENDER,
+            "PHIVAULT_SMS_ORIGINATION_ARN": SMS_ORIGINATION_ARN,
+            "PHIVAULT_USER_POOL_ID": stack.user_pool.id,
+            "PHIVAULT_CLIENT_ID": stack.user_pool.client_id,
+            "PHIVAULT_TOKEN_ISSUER": stack.user_pool.issuer,
         },
         "tenants": {name: seeded.document() for name, seeded in tenants.items()},
     }
