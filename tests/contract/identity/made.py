@@ -24,6 +24,7 @@ def a_session(now: float, **changed: Any) -> Session:
         tenant=f"tenant-{secrets.token_hex(6)}",
         role=Role.CLINICIAN,
         patient_id=None,
+        began=int(now * 1000),
         auth_time=int(now),
         opened=int(now),
         seen=int(now),

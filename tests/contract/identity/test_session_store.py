@@ -146,14 +146,16 @@ def test_tokens_of_a_role_or_patient_that_was_changed_open_nothing(
 def test_a_sign_in_from_before_the_end_of_all_opens_nothing(stores: Stores, clock: Clock) -> None:
     session = a_session(clock())
     stores.sessions.open(session)
-    stores.sessions.end_before(session.user_id, session.auth_time + 10)
-    stores.sessions.end_before(session.user_id, session.auth_time + 5)  # an earlier one that arrives late
+    assert stores.sessions.ended_before(session.user_id) == 0
+    stores.sessions.end_before(session.user_id, session.began + 10)
+    stores.sessions.end_before(session.user_id, session.began + 5)  # an earlier one that arrives late
     for late in (0, 9):
-        refused = replace(session, id=an_id(), refresh_hash=an_id(), auth_time=session.auth_time + late)
+        refused = replace(session, id=an_id(), refresh_hash=an_id(), began=session.began + late)
         with pytest.raises(AccessDenied):
             stores.sessions.open(refused)
-    later = replace(session, id=an_id(), refresh_hash=an_id(), auth_time=session.auth_time + 10)
+    later = replace(session, id=an_id(), refresh_hash=an_id(), began=session.began + 10)
     stores.sessions.open(later)
+    assert stores.sessions.ended_before(session.user_id) == session.began + 10
     stores.sessions.open(a_session(clock(), tenant=session.tenant))
     assert {each.id for each in stores.sessions.of_user(session.user_id)} == {session.id, later.id}
 
@@ -173,7 +175,7 @@ def test_sign_ins_and_the_end_of_access_at_once_leave_no_session(table: str, clo
 
     def offboard() -> None:
         directory.change_status(first.tenant, first.user_id, Status.OFFBOARDED)
-        sessions.end_before(first.user_id, first.auth_time + 1)
+        sessions.end_before(first.user_id, first.began + 1)
         for each in sessions.of_user(first.user_id):
             sessions.end(each.user_id, each.id, 1)
 

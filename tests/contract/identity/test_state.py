@@ -99,7 +99,7 @@ def test_the_first_end_stays_and_an_absent_session_has_none(state: State, sessio
 
 
 def test_what_expired_is_absent_before_it_is_deleted(state: State, session: Session, clock: Clock) -> None:
-    pending = PendingSignIn(ChallengeName.SMS_MFA, "account", session.personal, "user", session.expires)
+    pending = PendingSignIn(ChallengeName.SMS_MFA, "account", session.personal, "user", session.began, session.expires)
     state.open(session)
     state.save_pending(key := an_id(), pending)
     clock.time += 101
@@ -110,7 +110,7 @@ def test_what_expired_is_absent_before_it_is_deleted(state: State, session: Sess
 
 def test_a_sign_in_under_way_is_kept_replaced_and_dropped(state: State, session: Session) -> None:
     key = an_id()
-    pending = PendingSignIn(ChallengeName.MFA_SETUP, "account", session.personal, "", session.expires)
+    pending = PendingSignIn(ChallengeName.MFA_SETUP, "account", session.personal, "", session.began, session.expires)
     state.save_pending(key, pending)
     assert state.load_pending(key) == pending
     state.save_pending(key, replace(pending, user_id="user"))
@@ -127,7 +127,7 @@ def test_no_personal_text_is_in_the_table(table: str, session: Session, clock: C
         TableName=table, Key={"pk": {"S": f"USER#{session.user_id}"}, "sk": {"S": f"SESSION#{session.id}"}}
     )["Item"]
     assert set(item) == {
-        "pk", "sk", "tenant", "role", "patient_id", "auth_time", "opened", "seen", "expires", "personal",
+        "pk", "sk", "tenant", "role", "patient_id", "began", "auth_time", "opened", "seen", "expires", "personal",
         "personal_subject", "personal_ref", "salt", "place", "refresh_hash", "token_ids", "ended",
     }  # fmt: skip
 

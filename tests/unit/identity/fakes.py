@@ -137,7 +137,7 @@ class MemoryState:
     def open(self, session: Session) -> None:
         self._check()
         key = (session.user_id, session.id)
-        if session.auth_time < self.barriers.get(session.user_id, 0):
+        if session.began < self.barriers.get(session.user_id, 0):
             raise AccessDenied
         if key in self.sessions:
             raise Conflict
@@ -189,6 +189,10 @@ class MemoryState:
     def end_before(self, user_id: str, at: int) -> None:
         self._check()
         self.barriers[user_id] = max(at, self.barriers.get(user_id, 0))
+
+    def ended_before(self, user_id: str) -> int:
+        self._check()
+        return self.barriers.get(user_id, 0)
 
     def save_pending(self, session_hash: str, pending: PendingSignIn) -> None:
         self._check()

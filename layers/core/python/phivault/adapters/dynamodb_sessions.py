@@ -33,12 +33,12 @@ _CANCELED = "TransactionCanceledException"
 _CONFLICT = "TransactionConflictException"
 _TRIES = 5
 _FIRST_WAIT_SECONDS = 0.025
-_BARRIER_SECONDS = 24 * 3600  # longer than any sign-in takes from its auth_time to its session
+_BARRIER_SECONDS = 24 * 3600  # longer than any sign-in takes to its session
 _jitter = random.SystemRandom().random
 
 
 class DynamoSessions:
-    """Fills SessionStore, PendingStore and FailureStore of phivault.identity. ``now`` answers Unix seconds;
+    """Fills SessionStore and PendingStore of phivault.identity. ``now`` answers Unix seconds;
     ``wait`` sleeps for seconds."""
 
     def __init__(
@@ -121,15 +121,19 @@ class DynamoSessions:
         return self._update(session_key(user_id, session_id), "SET ended = :at", condition, {":at": at, ":live": 0})
 
     def end_before(self, user_id: str, at: int) -> None:
-        values = {":at": at, ":expires": at + _BARRIER_SECONDS}
+        values = {":at": at, ":expires": at // 1000 + _BARRIER_SECONDS}
         later = "attribute_not_exists(ended_before) OR ended_before < :at"
         self._update(session_rows.barrier_key(user_id), "SET ended_before = :at, expires = :expires", later, values)
+
+    def ended_before(self, user_id: str) -> int:
+        return int((self._get(session_rows.barrier_key(user_id)) or {}).get("ended_before", 0))
 
     def save_pending(self, session_hash: str, pending: PendingSignIn) -> None:
         row = {
             "challenge": pending.challenge.value,
             "account": pending.account,
             "user_id": pending.user_id,
+            "began": pending.began,
             "expires": pending.expires,
         }
         self._write(_pending_key(session_hash) | row | session_rows.personal_attributes(pending.email))
@@ -140,7 +144,12 @@ class DynamoSessions:
             return None
         email = session_rows.personal_of(row)
         return PendingSignIn(
-            ChallengeName(row["challenge"]), row["account"], email, row["user_id"], int(row["expires"])
+            ChallengeName(row["challenge"]),
+            row["account"],
+            email,
+            row["user_id"],
+            int(row["began"]),
+            int(row["expires"]),
         )
 
     def drop_pending(self, session_hash: str) -> None:
@@ -152,9 +161,9 @@ class DynamoSessions:
             "TableName": self._table,
             "Key": items(session_rows.barrier_key(session.user_id)),
             "UpdateExpression": "SET expires = :expires",
-            "ConditionExpression": "attribute_not_exists(ended_before) OR ended_before <= :auth_time",
+            "ConditionExpression": "attribute_not_exists(ended_before) OR ended_before <= :began",
             "ExpressionAttributeValues": items(
-                {":auth_time": session.auth_time, ":expires": session.opened + _BARRIER_SECONDS}
+                {":began": session.began, ":expires": session.opened + _BARRIER_SECONDS}
             ),
         }
         return {"Update": update}
@@ -238,7 +247,3 @@ class DynamoSessions:
 
 def _pending_key(session_hash: str) -> Row:
     return {"pk": f"SIGN-IN#{session_hash}", "sk": "SIGN-IN"}
-
-
-def _failures_key(account: str) -> Row:
-    return {"pk": f"FAILURES#{account}", "sk": "FAILURES"}

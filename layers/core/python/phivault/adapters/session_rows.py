@@ -1,6 +1,7 @@
 """How sessions stand in the table AccessState.
 
-Rows: ``USER#<sub>`` / ``SESSION#<origin_jti>``; ``USER#<sub>`` / ``SESSIONS`` with ``ended_before``;
+Rows: ``USER#<sub>`` / ``SESSION#<origin_jti>``; ``USER#<sub>`` / ``SESSIONS`` with ``ended_before``
+(milliseconds);
 ``REFRESH#<sha256>`` / ``REFRESH``.
 """
 
@@ -54,6 +55,7 @@ def session_row(session: Session) -> Row:
         "tenant": session.tenant,
         "role": session.role.value,
         "patient_id": session.patient_id or "",
+        "began": session.began,
         "auth_time": session.auth_time,
         "opened": session.opened,
         "seen": session.seen,
@@ -78,6 +80,7 @@ def session_of(row: Row) -> Session:
         tenant=row["tenant"],
         role=Role(row["role"]),
         patient_id=row["patient_id"] or None,
+        began=int(row["began"]),
         auth_time=int(row["auth_time"]),
         opened=int(row["opened"]),
         seen=int(row["seen"]),

@@ -25,6 +25,7 @@ def challenge(identity: Identity, body: inputs.Challenge, source: Source) -> Cha
         # Not counted as a wrong code: whoever lacks a genuine session could lock accounts out with it.
         pending = identity.pending.of(body.session, body.challenge, account)
         attempt.user_id = pending.user_id
+        enrolment.require_standing(identity, attempt, pending)
         if body.challenge is ChallengeName.MFA_SETUP:
             enrolment.require(identity, attempt, body.session)
         with identity.lockout.counting(account, source) as who:
@@ -41,7 +42,7 @@ def challenge(identity: Identity, body: inputs.Challenge, source: Source) -> Cha
 def _go_on(identity: Identity, attempt: Attempt, pending: PendingSignIn, answered: str, answer: Challenged) -> None:
     with attempt.failure_recorded():
         enrolment.follow(identity, attempt, answer, answered)
-        identity.pending.save(answer, pending.account, pending.email, pending.user_id, identity.now())
+        identity.pending.go_on(pending, answer, identity.now())
     attempt.record()
 
 
@@ -54,7 +55,8 @@ def _issue(identity: Identity, attempt: Attempt, pending: PendingSignIn, answere
             identity.lockout.clear(pending.account, attempt.source)
             claims = read_own(tokens.access_token, identity.sessions.rules, identity.now())
             identity.factors.enrolled(claims.user_id)  # from now on a password alone sets up no factor
-            session = identity.sessions.open(claims, tokens.refresh_token, attempt.email or "", attempt.source)
+            email = attempt.email or ""
+            session = identity.sessions.open(claims, tokens.refresh_token, email, attempt.source, pending.began)
         try:
             _record_issue(identity, attempt, session, claims.role, lives(tokens, session, identity.now()))
         except BaseException:

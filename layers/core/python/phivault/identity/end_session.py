@@ -51,7 +51,7 @@ def end_sessions_of(call: Call, user_id: str) -> None:
 
 
 def _end_all(call: Call, user_id: str) -> None:
-    call.identity.sessions.end_all(user_id, int(call.identity.now()))
+    call.identity.sessions.end_all(user_id, call.identity.now())
 
 
 def _standing(call: Call, user_id: str, session_id: str) -> Session:

@@ -38,11 +38,11 @@ def enrol_totp(identity: Identity, body: inputs.MfaTotp, source: Source) -> Enro
         attempt.email = personal.unseal_email(identity.keys, personal.NO_TENANT, pending.email)
         if attempt.email is None:
             raise InvalidCredentials
+        enrolment.require_standing(identity, attempt, pending)
         enrolment.require(identity, attempt, body.session)
         begun = identity.provider.begin_totp(body.session)
         enrolment.carry(identity, pending.user_id, body.session, begun.session)
-        following = Challenged(ChallengeName.MFA_SETUP, begun.session)
-        identity.pending.save(following, pending.account, pending.email, pending.user_id, identity.now())
+        identity.pending.go_on(pending, Challenged(ChallengeName.MFA_SETUP, begun.session), identity.now())
     attempt.record()
     uri = otpauth_uri(begun.secret, attempt.email)
     return Enrolment(begun.secret, uri, qr_svg(uri), begun.session)

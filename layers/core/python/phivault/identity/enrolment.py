@@ -12,6 +12,7 @@ import hashlib
 import hmac
 
 from phivault.errors import AccessDenied, InvalidCredentials
+from phivault.identity.pending import PendingSignIn
 from phivault.identity.provider import Challenged, ChallengeName
 from phivault.identity.service import Attempt, Identity
 
@@ -28,6 +29,15 @@ def require(identity: Identity, attempt: Attempt, session: str) -> None:
             return
     attempt.ground = AccessDenied("Who ever had a second factor can't set one up by password alone")
     raise InvalidCredentials
+
+
+def require_standing(identity: Identity, attempt: Attempt, pending: PendingSignIn) -> None:
+    """Raises InvalidCredentials for a sign-in from before every session of its user was ended: its password may be one
+    that was reset since, and what it may set up nobody's wish any more. Looked at before the provider is asked, which
+    would take the factor; opening the session looks again."""
+    if pending.user_id and identity.sessions.store.ended_before(pending.user_id) > pending.began:
+        attempt.ground = AccessDenied("All sessions were ended after this sign-in began")
+        raise InvalidCredentials
 
 
 def follow(identity: Identity, attempt: Attempt, following: Challenged, before: str = "") -> None:

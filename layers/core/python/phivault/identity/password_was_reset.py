@@ -31,7 +31,7 @@ def password_was_reset(
         _record(recorder, [asked.told(Action.ACCOUNT_CREATE, AccessDenied())])
         raise refused(AccessDenied())
     try:
-        ended = sessions.end_all(asked.user_id, int(now()))
+        ended = sessions.end_all(asked.user_id, now())
     except PhivaultError as error:
         # Sessions of before live on: nobody should learn of that from a MEDIUM line alone.
         _record(recorder, [replace(asked.told(Action.PASSWORD_RESET, error), risk=RiskLevel.HIGH)])

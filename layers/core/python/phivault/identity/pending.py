@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from phivault.access.principal import Personal
@@ -18,16 +18,19 @@ from phivault.identity.personal import NO_TENANT
 from phivault.identity.provider import Challenged, ChallengeName
 
 LIFETIME_SECONDS = 15 * 60  # the longest that Cognito lets a session be answered
+LONGEST_SECONDS = 3600  # of a whole sign-in, however many challenges it has; the barrier of ended sessions lasts longer
 
 
 @dataclass(frozen=True, slots=True)
 class PendingSignIn:
-    """``account`` is ``account_of`` the e-mail address; ``email`` holds the address sealed."""
+    """``account`` is ``account_of`` the e-mail address; ``email`` holds the address sealed; ``began`` is when the
+    sign-in did, before its password was looked at (Unix milliseconds, ``session_row.milliseconds``)."""
 
     challenge: ChallengeName
     account: str = field(repr=False)
     email: Personal = field(repr=False)
     user_id: str
+    began: int
     expires: int
 
 
@@ -49,10 +52,15 @@ class PendingSignIns:
     def __init__(self, store: PendingStore) -> None:
         self._store = store
 
-    def save(self, challenged: Challenged, account: str, email: Personal, user_id: str, now: float) -> None:
-        expires = int(now) + LIFETIME_SECONDS
-        pending = PendingSignIn(challenged.challenge, account, email, user_id, expires)
+    def save(self, challenged: Challenged, account: str, email: Personal, *, began: int, now: float) -> None:
+        """A sign-in that met its first challenge."""
+        pending = PendingSignIn(challenged.challenge, account, email, challenged.user_id, began, _until(began, now))
         self._store.save_pending(_hash(challenged.session), pending)
+
+    def go_on(self, pending: PendingSignIn, following: Challenged, now: float) -> None:
+        """The same sign-in's next challenge."""
+        moved = replace(pending, challenge=following.challenge, expires=_until(pending.began, now))
+        self._store.save_pending(_hash(following.session), moved)
 
     def of(self, session: str, challenge: ChallengeName, account: str | None = None) -> PendingSignIn:
         """The sign-in of this session. InvalidCredentials unless it waits for ``challenge`` by ``account``."""
@@ -73,6 +81,10 @@ def account_of(keys: SubjectKeys, email: str) -> str:
     key = keys.for_sealing(NO_TENANT, "Tenant").material
     purpose = hmac.digest(key, b"phivault account name v1", "sha256")
     return hmac.new(purpose, email.encode(), "sha256").hexdigest()
+
+
+def _until(began: int, now: float) -> int:
+    return min(int(now) + LIFETIME_SECONDS, began // 1000 + LONGEST_SECONDS)
 
 
 def _hash(session: str) -> str:

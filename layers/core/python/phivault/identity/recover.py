@@ -24,6 +24,7 @@ from phivault.identity.provider import Challenged, ChallengeName
 from phivault.identity.recovery_codes import hash_of, normalised
 from phivault.identity.sending import send_email
 from phivault.identity.service import Attempt, Identity
+from phivault.identity.session_row import milliseconds
 from phivault.identity.sign_in import remember
 from phivault.identity.source import Source
 
@@ -89,13 +90,14 @@ def _remove_factors(identity: Identity, user_id: str, *, codes: bool) -> None:
     identity.factors.factors_lost(user_id, codes=codes)
     identity.enrolments.finish(user_id)
     identity.factor_provider.remove_all(user_id)
-    identity.sessions.end_all(user_id, int(identity.now()))
+    identity.sessions.end_all(user_id, identity.now())
 
 
 def _begin(identity: Identity, attempt: Attempt, body: Recover, source: Source) -> Challenged:
+    began = milliseconds(identity.now())
     challenged = identity.provider.initiate(body.email, body.password)
     if challenged.challenge not in (ChallengeName.MFA_SETUP, ChallengeName.NEW_PASSWORD_REQUIRED):
         raise Unavailable("The identity provider still asks for a factor that was removed")
     enrolment.allow(identity, attempt.user_id, challenged.session)
-    remember(identity, challenged, body.email, source)
+    remember(identity, challenged, body.email, source, began)
     return challenged

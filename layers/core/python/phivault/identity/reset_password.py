@@ -48,7 +48,7 @@ def reset_password(identity: Identity, body: ResetPassword, source: Source) -> C
         attempt.user_id = identity.password_provider.user_id(body.email)
         if not attempt.user_id:  # the account vanished between the two calls
             raise InvalidCredentials
-        ended = identity.sessions.end_all(attempt.user_id, int(identity.now()))
+        ended = identity.sessions.end_all(attempt.user_id, identity.now())
     _record(identity, attempt, f"sessions:ended:{ended}")
     return sign_in(identity, inputs.SignIn(email=body.email, password=body.new_password), source)
 
@@ -60,7 +60,7 @@ def _reset(identity: Identity, body: ResetPassword) -> None:
         # Nobody knows whether the new password stands. If it does, the old sessions mustn't.
         with suppress(PhivaultError):
             if user_id := identity.password_provider.user_id(body.email):
-                identity.sessions.end_all(user_id, int(identity.now()))
+                identity.sessions.end_all(user_id, identity.now())
         raise
 
 

@@ -21,7 +21,7 @@ from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import Gone, IntegrityError, PhivaultError, SourceRefused, Unauthenticated
 from phivault.identity import events, personal
 from phivault.identity.claims import Claims, TokenRules, parse
-from phivault.identity.session_row import Session, SessionStore, end_of, is_live
+from phivault.identity.session_row import Session, SessionStore, end_of, is_live, milliseconds
 from phivault.identity.source import Source
 from phivault.identity.tenant_rules import TenantRules, TenantRulesStore
 
@@ -83,9 +83,10 @@ class Sessions:
             checked = None
         self._record(action, checked, source, error)
 
-    def open(self, claims: Claims, refresh_token: str, email: str, source: Source) -> Session:
-        """Start the session of tokens about to be issued. Raises SourceRefused, or AccessDenied for a user who is
-        suspended, offboarded or about to be something else."""
+    def open(self, claims: Claims, refresh_token: str, email: str, source: Source, began: int) -> Session:
+        """Start the session of tokens about to be issued; ``began`` (Unix milliseconds) is when their sign-in did.
+        Raises SourceRefused, or AccessDenied for a user who is suspended, offboarded or about to be something else, and
+        for a sign-in that began before all sessions of the user were ended."""
         rules = self.tenants.rules(claims.tenant)
         admit(rules, claims.role, source)
         subject = personal.user_subject(claims.user_id)
@@ -96,6 +97,7 @@ class Sessions:
             tenant=claims.tenant,
             role=claims.role,
             patient_id=claims.patient_id,
+            began=began,
             auth_time=claims.auth_time,
             opened=now,
             seen=now,
@@ -148,13 +150,14 @@ class Sessions:
     def end(self, session: Session) -> None:
         self.store.end(session.user_id, session.id, int(self._now()))
 
-    def end_all(self, user_id: str, at: int) -> int:
-        """End every session of a user that is open or about to be, of a sign-in before ``at``; how many were ended.
+    def end_all(self, user_id: str, at: float) -> int:
+        """End every session of a user that is open or about to be, of a sign-in that began before ``at``; how many were
+        ended.
         Raises Unavailable where some may be left: call it again."""
         # First the door, then the room: a sign-in that was faster than this stands in the list.
-        self.store.end_before(user_id, at)
+        self.store.end_before(user_id, milliseconds(at))
         open_ones = [each for each in self.store.of_user(user_id) if not each.ended]
-        return sum(self.store.end(user_id, each.id, at) for each in open_ones)
+        return sum(self.store.end(user_id, each.id, int(at)) for each in open_ones)
 
     def _live(self, claims: Claims, source: Source) -> Session:
         session, rules = self.store.load_with_rules(claims.user_id, claims.session_id, claims.tenant)

@@ -13,17 +13,19 @@ from phivault.identity.tenant_rules import TenantRules
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """``ended`` is 0 while the session lives, then when it ended; times are Unix seconds. ``seen`` is when it was last
-    used, to the minute. ``refresh_hash`` is the SHA-256 (hex) of the one refresh token that may be used next;
-    ``salt`` and ``place`` tell whether a request comes from where ``personal`` says, without keeping that in clear.
-    ``token_ids`` (jti, newest first) are the access tokens that may be used: the newest and the one before it, for
-    requests on their way. ``role`` and ``patient_id`` are those of the sign-in and never change in a session."""
+    """``ended`` is 0 while the session lives, then when it ended. ``began`` is when its sign-in did, ``auth_time`` when
+    that was complete, ``seen`` when the session was last used, to the minute. Times are Unix seconds, ``began``
+    milliseconds. ``refresh_hash`` is the SHA-256 (hex) of the one refresh token that may be used next; ``salt`` and
+    ``place`` tell whether a request comes from where ``personal`` says, without keeping that in clear. ``token_ids``
+    (jti, newest first) are the access tokens that may be used: the newest and the one before it, for requests on their
+    way. ``role`` and ``patient_id`` are those of the sign-in and never change in a session."""
 
     user_id: str
     id: str
     tenant: str
     role: Role
     patient_id: str | None
+    began: int
     auth_time: int
     opened: int
     seen: int
@@ -47,6 +49,11 @@ def is_live(session: Session, rules: TenantRules, now: float) -> bool:
     return not session.ended and now < end_of(session, rules) and now - session.seen < rules.idle
 
 
+def milliseconds(at: float) -> int:
+    """Unix seconds as milliseconds: within a second a password can be tried, reset and tried again."""
+    return int(at * 1000)
+
+
 class SessionStore(Protocol):
     """Obligations: reads see every earlier write (no eventual consistency); a row past its ``expires`` is absent;
     each write is atomic and durable once it returns. Raises Unavailable when the store doesn't answer."""
@@ -56,8 +63,8 @@ class SessionStore(Protocol):
         tenant's directory, where a user who isn't known yet gets a row.
 
         AccessDenied where the directory says that the user isn't active or has another role or patient, or where
-        every session of a sign-in as old as ``auth_time`` was ended (``end_before``): whatever races with the
-        sign-in, it loses. Conflict where the session stands already.
+        every session of a sign-in as old as ``began`` was ended (``end_before``): whatever races with the sign-in, it
+        loses. Conflict where the session stands already.
         """
 
     def load(self, user_id: str, session_id: str) -> Session | None:
@@ -84,4 +91,8 @@ class SessionStore(Protocol):
         """End the session for good; whether this call did. The first end stays; an absent one is no error."""
 
     def end_before(self, user_id: str, at: int) -> None:
-        """From now on no session of a sign-in before ``at`` can be opened; those that stand go on."""
+        """From now on no session of a sign-in that began before ``at`` (Unix milliseconds) can be opened; those that
+        stand go on."""
+
+    def ended_before(self, user_id: str) -> int:
+        """The latest such ``at``; 0 for none in the last day."""

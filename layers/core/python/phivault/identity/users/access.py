@@ -14,7 +14,7 @@ def end_access(identity: Identity, user_id: str, *, disable: bool) -> int:
     The directory says before what the user isn't any more, so that no sign-in on its way opens a session behind this.
     Each step may be repeated. A user whom the provider doesn't know has nothing there to end. Raises Unavailable.
     """
-    ended = identity.sessions.end_all(user_id, int(identity.now()))
+    ended = identity.sessions.end_all(user_id, identity.now())
     with suppress(NotFound):
         if disable:
             identity.user_admin.disable(user_id)
