@@ -1,14 +1,17 @@
-"""Starts ministack on a bare interpreter: ``python FILE SITE_PACKAGES``. Two gaps of it are closed first.
+"""Starts ministack on a bare interpreter: ``python FILE SITE_PACKAGES``. Three gaps of it are closed first.
 
 It leaves out the condition key ``s3:if-none-match``, which AWS has for every write that carries the header: a bucket
 policy that demands conditional writes would refuse them all. And its API Gateway asks for its Cognito's keys over
-plain HTTP, where under TLS nobody listens: every token would be refused.
+plain HTTP, where under TLS nobody listens: every token would be refused. And it authorizes SES's SendEmail on every
+resource at once, where AWS does on the identity that sends: a grant of one identity would never be enough.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import site
 import sys
 from typing import Any
@@ -17,6 +20,7 @@ from typing import Any
 def main() -> None:
     site.addsitedir(sys.argv.pop(1))
     _name_the_condition(importlib.import_module("ministack.core.iam_actions"))
+    _name_the_sender(importlib.import_module("ministack.core.iam_actions"))
     _fetch_keys_over_tls(importlib.import_module("ministack.services.apigateway"))
     importlib.import_module("ministack.app").main()
 
@@ -31,6 +35,18 @@ def _name_the_condition(actions: Any) -> None:
         return context
 
     actions.s3_service_context = completed
+
+
+def _name_the_sender(actions: Any) -> None:
+    known = actions._ses_v2_resource_arn  # noqa: SLF001  (no public way)
+
+    def completed(method: str, path: str, body: bytes, region: str, account: str) -> str:
+        if (method, path.rstrip("/")) == ("POST", "/v2/email/outbound-emails"):
+            _, _, domain = str(json.loads(body)["FromEmailAddress"]).rpartition("@")
+            return f"arn:aws:ses:{region}:{account}:identity/{domain}"
+        return str(known(method, path, body, region, account))
+
+    actions._ses_v2_resource_arn = completed  # noqa: SLF001  (no public way)
 
 
 def _fetch_keys_over_tls(gateway: Any) -> None:

@@ -24,10 +24,13 @@ from infra.e2e import REJECTED, Embedded
 from local.ministack import Ministack
 from local.parent import end_with_parent
 from local.postgres import Postgres
-from tests.e2e import deploy, dropped, grants, retention
+from tests.e2e import deploy, dropped, grants, recorded, retention
 from tests.e2e.evidence import Evidence
+from tests.e2e.identity import Identity
 from tests.e2e.journal import Failed, Journal, console, expect
+from tests.e2e.letters import Letters
 from tests.e2e.mailbox import Mailbox
+from tests.e2e.overheard import Overheard
 from tests.e2e.people import Pool
 from tests.e2e.story import Story, await_alert
 from tests.e2e.unsound import UNSOUND
@@ -82,8 +85,8 @@ class Run:
         self.journal.part("Declared settings, read back from the account")
         dropped.restore(self.journal, self.assembly, self.stands)
         self._story()
-        self.journal.part("Evidence, taken out and proven")
-        Evidence(self.known, self.functions, self.folder).play(self.journal)
+        self._identity()
+        self._evidence()
         self.journal.part("Attacks on retention")
         retention.attack(self.journal, self.known["audit_bucket"], self.story.record)
         self.journal.part("Attacks on the functions' roles")
@@ -132,12 +135,33 @@ class Run:
         with self.journal.needed("every function of the table stands with its settings"):
             self._read_functions()
         mailbox = Mailbox.of(self.known["alert_topic_arn"])
-        api = self.ends.enter_context(httpx.Client(base_url=self._base_url(), verify=self.aws.trust(), timeout=60))
+        self.overheard = Overheard()
+        api = httpx.Client(
+            base_url=self._base_url(), verify=self.aws.trust(), timeout=60, event_hooks=self.overheard.hooks()
+        )
+        self.ends.enter_context(api)
         self.story = Story(api, Pool(self.known["user_pool_id"], self.known["client_id"]))
         self.story.play(self.journal)
         with self.journal.check("the denied read becomes an alert without PHI"):
             await_alert(mailbox, self.story.patient_id)
         self.story.sign_out(self.journal)
+
+    def _identity(self) -> None:
+        self.journal.part("Identity, over API Gateway and by its triggers")
+        self.letters = Letters(
+            self.ends.enter_context(httpx.Client(base_url=self.aws.endpoint_url, verify=self.aws.trust()))
+        )
+        self.letters.verify(deploy.CONTEXT["email_identity_arn"].rpartition("/")[2])
+        self.identity = Identity(self.story.api, self.story.pool, self.letters, self.story.users, self.functions)
+        self.identity.play(self.journal)
+
+    def _evidence(self) -> None:
+        self.journal.part("Evidence, taken out and proven")
+        evidence = Evidence(self.known, self.functions, self.folder)
+        evidence.take(self.journal)
+        recorded.check(self.journal, evidence.events(), self.identity.people, self.overheard)
+        evidence.alter(self.journal)
+        self.overheard.check(self.journal, self.letters, self.functions)
 
     def _read_functions(self) -> None:
         """The deployed functions by their name in the table, and what their environments name, by setting."""

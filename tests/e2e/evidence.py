@@ -1,4 +1,4 @@
-"""The audit log, taken out of the account and proven: sealed, witnessed, exported, verified, altered, refused."""
+"""The audit log, taken out of the account and proven: sealed, witnessed, exported, verified, read, altered, refused."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import zstandard
 
 from phivault.audit.log.note import log_vkey
 from tests.e2e.journal import Journal, expect
@@ -26,23 +27,29 @@ class Evidence:
         self._environment = os.environ | {f"PHIVAULT_{name.upper()}": value for name, value in known.items()}
         self._environment |= {"PHIVAULT_LOCAL": str(folder / "none")}
 
-    def play(self, journal: Journal) -> None:
+    def take(self, journal: Journal) -> None:
         with journal.check("the sealer seals, and the witness in its own stack cosigns"):
             said = self._invoke("sealer", {})
             expect(said.get("size", 0) > 0 and said.get("witnessed") is True, json.dumps(said)[:500])
         with journal.check("phivault audit export copies the log, each file as the signed manifest says"):
             done = self._run("export", str(self._export))
             expect(done.returncode == 0, done.stdout + done.stderr)
-        keys = self._keys()
         with journal.check("phivault audit verify proves it under the keys that KMS and the witness name"):
-            done = self._run("verify", str(self._export), *keys)
+            done = self._run("verify", str(self._export), *self._keys())
             expect(done.returncode == 0, done.stdout + done.stderr)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Those of the export, in the log's order."""
+        lines = [line for path in sorted((self._export / "segments").iterdir()) for line in _lines(path)]
+        return [event for event in map(json.loads, lines) if event["kind"] == "event"]
+
+    def alter(self, journal: Journal) -> None:
         with journal.check("one byte of a segment altered: found"):
             altered = next((self._export / "segments").iterdir())
             body = bytearray(altered.read_bytes())
             body[len(body) // 2] ^= 1
             altered.write_bytes(body)
-            done = self._run("verify", str(self._export), *keys)
+            done = self._run("verify", str(self._export), *self._keys())
             expect(done.returncode == 1 and altered.name in done.stdout + done.stderr, done.stdout + done.stderr)
 
     def _keys(self) -> tuple[str, ...]:
@@ -68,3 +75,8 @@ class Evidence:
             check=False,
             timeout=300,
         )
+
+
+def _lines(segment: Path) -> list[bytes]:
+    with zstandard.open(segment, "rb") as file:
+        return list(file.read().splitlines())

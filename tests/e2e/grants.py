@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from botocore import xform_name
 
 from functions.table import TABLE, Function
 from local.ministack import ACCOUNT, REGION
@@ -35,6 +36,17 @@ def handler(event, context):
 """
 DEPLOYER = f"arn:aws:iam::{ACCOUNT}:role/cdk-hnb659fds-deploy-role-{ACCOUNT}-{REGION}"
 """May change every stack, and trusts the whole account."""
+ON_USERS: dict[str, dict[str, Any]] = {
+    "AdminGetUser": {},
+    "AdminCreateUser": {"MessageAction": "RESEND"},
+    "AdminSetUserPassword": {"Password": "Probe-12345678"},
+    "AdminUpdateUserAttributes": {"UserAttributes": [{"Name": "custom:role", "Value": "tenant_admin"}]},
+    "AdminSetUserMFAPreference": {},
+    "AdminDisableUser": {},
+    "AdminEnableUser": {},
+    "AdminUserGlobalSignOut": {},
+    "AdminDeleteUser": {},
+}
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "403", "Forbidden"})
 
 
@@ -69,18 +81,6 @@ def calls(environment: dict[str, str], audit_key: str) -> list[Call]:
         Call(None, "kms", "schedule_key_deletion", {"KeyId": key}),
         Call(("subject_key_arn", "kms:Encrypt"), "kms", "encrypt", {"KeyId": key, "Plaintext": "probe"}),
         Call(
-            ("user_pool_id", "cognito-idp:AdminGetUser"),
-            "cognito-idp",
-            "admin_get_user",
-            {"UserPoolId": environment["user_pool_id"], "Username": "probe"},
-        ),
-        Call(
-            None,
-            "cognito-idp",
-            "admin_set_user_password",
-            {"UserPoolId": environment["user_pool_id"], "Username": "probe", "Password": "Probe-12345678"},
-        ),
-        Call(
             ("alert_topic_arn", "sns:Publish"),
             "sns",
             "publish",
@@ -89,7 +89,7 @@ def calls(environment: dict[str, str], audit_key: str) -> list[Call]:
         Call(None, "secretsmanager", "list_secrets", {}),
         Call(None, "sts", "assume_role", {"RoleArn": DEPLOYER, "RoleSessionName": "probe"}),
     ]
-    found += list(_signing_and_calling(environment))
+    found += [*_on_the_pool(environment["user_pool_id"]), *_signing_and_calling(environment), *_sending(environment)]
     for setting in ("access_state_table", "subject_keys_table", "audit_index_table"):
         table = environment[setting]
         found += [
@@ -100,6 +100,28 @@ def calls(environment: dict[str, str], audit_key: str) -> list[Call]:
             Call(None, "dynamodb", "delete_table", {"TableName": table}),
         ]
     return found
+
+
+def _on_the_pool(pool: str) -> Iterator[Call]:
+    """What would make, take over or unlock an account. The user doesn't exist: what is allowed changes nothing."""
+    user = {"UserPoolId": pool, "Username": "probe@e2e.example"}
+    for action, more in ON_USERS.items():
+        operation = xform_name(action)
+        yield Call(("user_pool_id", f"cognito-idp:{action}"), "cognito-idp", operation, user | more)
+    yield Call(None, "cognito-idp", "update_user_pool", {"UserPoolId": pool})
+
+
+def _sending(environment: dict[str, str]) -> Iterator[Call]:
+    """A message as the product would send it. The emulator has no text messages: whoever may send one is told so."""
+    message: dict[str, Any] = {
+        "FromEmailAddress": environment["email_sender"],
+        "Destination": {"ToAddresses": ["probe@e2e.example"]},
+        "Content": {"Simple": {"Subject": {"Data": "probe"}, "Body": {"Text": {"Data": "probe"}}}},
+    }
+    yield Call(("email_identity_arn", "ses:SendEmail"), "sesv2", "send_email", message)
+    text = {"DestinationPhoneNumber": "+12025550100", "MessageBody": "probe"}
+    text["OriginationIdentity"] = environment["sms_origination_arn"]
+    yield Call(("sms_origination_arn", "sms-voice:SendTextMessage"), "pinpoint-sms-voice-v2", "send_text_message", text)
 
 
 def _signing_and_calling(environment: dict[str, str]) -> Iterator[Call]:
