@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,9 @@ def _commands(section: str) -> list[str]:
     return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
 
 
-def _await_fresh_codes(stack: RunningStack) -> None:
+def await_fresh_codes(stack: RunningStack, roles: Sequence[str]) -> None:
     """The reader's phone shows the code of now: wait for a step whose codes no other test has used."""
-    users = [stack.user(role)["email"] for role in ROLES]
+    users = [stack.user(role)["email"] for role in roles]
     used = max(stack._totp_steps.get(user, stack._seeded_step) for user in users)
     while (step := int(time.time()) // TOTP_STEP) <= used:
         time.sleep(0.5)
@@ -45,7 +46,7 @@ def test_every_command_answers_as_shown(stack: RunningStack, tmp_path: Path) -> 
     (tmp_path / ".local").symlink_to(stack.folder)
     walk, create = _section(README, "Use it with curl"), _section(API, "Create")
     script = "\n".join(_commands(walk) + _commands(create))
-    _await_fresh_codes(stack)
+    await_fresh_codes(stack, ROLES)
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
     for shown in (
