@@ -29,8 +29,9 @@ TLS: Final = "SecurityPolicy_TLS13_1_3_2025_09"
 REQUIRED_SCOPE: Final = f"{RESOURCE_SERVER}/{SCOPE}"
 PREFLIGHT_MINUTES: Final = 10
 ALLOWED_HEADERS: Final = ("Authorization", "Content-Type", PURPOSE_HEADER, "If-Match", "Idempotency-Key")
+AUTH: Final = "/v1/auth/"
 SIGN_IN_RATE, SIGN_IN_BURST = 20, 40
-"""Requests a second to the auth routes, all clients together."""
+"""Requests a second to each way in that needs no token, all clients together."""
 ACCESS_LOG: Final = {
     "request_id": "$context.requestId",
     "at": "$context.requestTimeEpoch",
@@ -105,7 +106,7 @@ class Api(Construct):
                     )
                     for row in TABLE
                     for route in row.routes
-                    if route.public and row.name == "auth"
+                    if route.public and route.path.startswith(AUTH)
                 },
             ),
             default_cors_preflight_options=self._preflight(),
@@ -201,7 +202,7 @@ class Api(Construct):
             waf.managed("AWSManagedRulesAmazonIpReputationList"),
             waf.managed("AWSManagedRulesCommonRuleSet", *waf.BODY_RULES),
             waf.managed("AWSManagedRulesKnownBadInputsRuleSet"),
-            waf.rate("sign-ins", waf.SIGN_INS_PER_ADDRESS, "/v1/auth/"),
+            waf.rate("sign-ins", waf.SIGN_INS_PER_ADDRESS, AUTH),
             waf.rate("requests", waf.REQUESTS_PER_ADDRESS),
         ]
         acl = waf.web_acl(self, "Api", self._settings, key_arn, rules)

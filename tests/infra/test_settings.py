@@ -89,12 +89,35 @@ WEAKER = [
     ({"log_retention_days": 30}, "log_retention_days"),
     ({"cors_origins": '["http://app.example"]'}, "cors_origins"),
     ({"alert_email": ""}, "alert_email"),
+    ({"email_sender": "", "email_identity_arn": ""}, "email_sender: production tells users"),
 ]
 
 
 @pytest.mark.parametrize(("weaker", "reason"), WEAKER)
 def test_production_is_not_weakened(weaker: dict[str, Any], reason: str):
     assert reason in refused(PRODUCTION | weaker)
+
+
+IDENTITY = "arn:aws:ses:us-east-1:111122223333:identity/"
+
+
+@pytest.mark.parametrize("named", ["clinic.example", "no-reply@clinic.example"])
+def test_the_sender_is_what_was_verified(named: str):
+    assert read(PRODUCTION | {"email_identity_arn": IDENTITY + named}).email_identity == IDENTITY + named
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        IDENTITY + "example",
+        IDENTITY + "*",
+        IDENTITY + "other@clinic.example",
+        IDENTITY.replace("us-east-1", "us-west-2") + "clinic.example",
+        IDENTITY.replace("111122223333", "444455556666") + "clinic.example",
+    ],
+)
+def test_the_grant_is_on_no_other_sender(foreign: str):
+    assert refused(PRODUCTION | {"email_identity_arn": foreign}).startswith("email_identity_arn: isn't")
 
 
 def test_all_reasons_come_at_once():

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from functions.table import TABLE
+from infra.request_models import MODELS
 from tests.infra.reading import Assembly, only, properties, resources, text
 
 pytestmark = pytest.mark.infra
@@ -76,13 +77,15 @@ def test_each_route_calls_its_own_functions_alias(stacks: Assembly):
 
 def test_bodies_with_a_model_are_validated_at_the_gateway(stacks: Assembly):
     found = methods(stacks)
-    modelled = {key for key, method in found.items() if method.get("RequestModels")}
-    assert modelled == {("POST", f"/v1/auth/{name}") for name in ("sign-in", "challenge", "mfa/totp", "refresh")}
+    modelled = {key: method["RequestModels"] for key, method in found.items() if method.get("RequestModels")}
+    assert set(modelled) == set(MODELS)
     assert all("RequestValidatorId" in found[key] for key in modelled)
+    named = {name.split("/")[1]: one["Properties"] for name, one in resources(stacks, "AWS::ApiGateway::Model").items()}
+    for key, models in modelled.items():
+        assert named[models["application/json"]["Ref"]]["Schema"]["title"] == MODELS[key].__name__
     (validator,) = properties(stacks, "AWS::ApiGateway::RequestValidator")
     assert validator["ValidateRequestBody"] is True
-    for model in properties(stacks, "AWS::ApiGateway::Model"):
-        assert model["Schema"]["additionalProperties"] is False
+    assert all(model["Schema"]["additionalProperties"] is False for model in named.values())
 
 
 def test_preflight_names_the_allowed_origins(production: Assembly, dev: Assembly):
@@ -131,9 +134,13 @@ def test_access_logs_hold_no_place_and_no_person(stacks: Assembly):
 
 
 def test_requests_are_throttled_and_sign_ins_more(stacks: Assembly):
-    limits = {setting["ResourcePath"]: setting for setting in only(stacks, "AWS::ApiGateway::Stage")["MethodSettings"]}
-    assert limits["/*"]["ThrottlingRateLimit"] == 100
-    assert limits["/~1v1~1auth~1sign-in"]["ThrottlingRateLimit"] < 100
+    settings = only(stacks, "AWS::ApiGateway::Stage")["MethodSettings"]
+    limits = {one["ResourcePath"].replace("~1", "/").removeprefix("/"): one for one in settings}
+    assert limits.pop("*")["ThrottlingRateLimit"] == 100
+    ways_in = {route.path for row in TABLE for route in row.routes if route.public and "/auth/" in route.path}
+    assert len(ways_in) == 10
+    assert set(limits) == ways_in
+    assert all(one["ThrottlingRateLimit"] < 100 for one in limits.values())
     assert only(stacks, "AWS::ApiGateway::UsagePlan")["Throttle"] == {"BurstLimit": 200, "RateLimit": 100}
 
 

@@ -8,30 +8,9 @@ import pytest
 
 from functions.table import TABLE
 from infra.grants import ON_OBJECTS, PLATFORM
-from tests.infra.reading import Assembly, functions, listed, properties, resources, text
+from tests.infra.reading import Assembly, listed, statements_of, text
 
 pytestmark = pytest.mark.infra
-
-
-def statements_of(stacks: Assembly, function: str) -> list[dict]:
-    """All statements of all policies on the function's role."""
-    found = functions(stacks)[function]
-    role = found["Role"]["Fn::GetAtt"][0]
-    stack = next(
-        name.split("/")[0]
-        for name, one in resources(stacks, "AWS::Lambda::Function").items()
-        if one["Properties"] is found
-    )
-    assert "Policies" not in stacks[stack]["Resources"][role]["Properties"]
-    assert "ManagedPolicyArns" not in stacks[stack]["Resources"][role]["Properties"]
-    inline = [p for p in properties(stacks, "AWS::IAM::Policy") if f'"{role}"' in text(p.get("Roles"))]
-    assert not inline
-    return [
-        statement
-        for policy in properties({stack: stacks[stack]}, "AWS::IAM::ManagedPolicy")
-        if {"Ref": role} in policy.get("Roles", [])
-        for statement in policy["PolicyDocument"]["Statement"]
-    ]
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
