@@ -141,8 +141,9 @@ class TestAccounts:
         stack.clock.ahead += ABANDONED_SECONDS + 1
         again = accounts.make(second)
         assert again == made
-        assert again.patient_id == first.patient_id
+        assert second.patient_id != first.patient_id
         attributes = _user(email)[1]
+        assert attributes["custom:patient_id"] == second.patient_id
         assert attributes["phone_number"] == second.contact.phone_number
         assert attributes["phone_number_verified"] == "true"
 

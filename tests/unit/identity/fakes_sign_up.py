@@ -108,8 +108,8 @@ class FakeAccounts:
         user_id, before = self.unfinished.get(email, (str(uuid.uuid4()), account))
         if (before.tenant, before.role) != (account.tenant, account.role):
             raise Conflict
-        self.unfinished[email] = user_id, replace(account, patient_id=before.patient_id)
-        return Made(user_id, before.patient_id)
+        self.unfinished[email] = user_id, account
+        return Made(user_id)
 
     def set_password(self, user_id: str, password: str) -> None:
         from tests.unit.identity.fakes import Person

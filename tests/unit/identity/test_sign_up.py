@@ -57,6 +57,7 @@ class TestByRegistration:
             Action.SIGN_UP_CONFIRM,
             Action.CODE_SEND,
             Action.SIGN_UP_CONFIRM,
+            Action.SIGN_UP_CONFIRM,
             Action.SIGN_IN,
         ]
         assert all(event.success for event in world.events)

@@ -49,14 +49,14 @@ class CognitoSignUps:
                 )
         except ClientError:
             return self._taken_up(account)
-        return Made(created["User"]["Username"], account.patient_id)
+        return Made(created["User"]["Username"])
 
     def set_password(self, user_id: str, password: str) -> None:
         with _refusals():
             _api().admin_set_user_password(UserPoolId=self._pool, Username=user_id, Password=password, Permanent=True)
 
     def _taken_up(self, account: NewAccount) -> Made:
-        """The unfinished account that stands in the way. Its patient stays: the directory may have it already."""
+        """The unfinished account that stands in the way."""
         taken = Conflict("The address has an account: sign in with it")
         user = self._user(account.contact.email)
         if user is None or user["UserStatus"] != _UNFINISHED:
@@ -68,9 +68,11 @@ class CognitoSignUps:
             raise taken
         with _refusals():
             _api().admin_update_user_attributes(
-                UserPoolId=self._pool, Username=user["Username"], UserAttributes=_listed(_phone(account))
+                UserPoolId=self._pool,
+                Username=user["Username"],
+                UserAttributes=_listed(_phone(account) | _patient(account)),
             )
-        return Made(user["Username"], named.get("custom:patient_id") or None)
+        return Made(user["Username"])
 
     def _user(self, name: str) -> AdminGetUserResponseTypeDef | None:
         try:
@@ -83,7 +85,11 @@ class CognitoSignUps:
 def _attributes(account: NewAccount) -> dict[str, str]:
     own = {"email": account.contact.email, "email_verified": "true", **_phone(account)}
     own |= {"custom:tenant_id": account.tenant, "custom:role": account.role.value}
-    return own | ({"custom:patient_id": account.patient_id} if account.patient_id else {})
+    return own | _patient(account)
+
+
+def _patient(account: NewAccount) -> dict[str, str]:
+    return {"custom:patient_id": account.patient_id} if account.patient_id else {}
 
 
 def _phone(account: NewAccount) -> dict[str, str]:

@@ -121,8 +121,9 @@ POLICY: Final[dict[Action, Rule]] = {
         "a sign-up is begun, before its first code is sent", "the e-mail address sealed", by="accounts", risk=MEDIUM
     ),
     Action.SIGN_UP_CONFIRM: _auth(
-        "a code of a sign-up is answered, rightly or not; with the last one, before the account exists",
-        _CHALLENGED,
+        "a code of a sign-up is answered, rightly or not; with the last one, before the account exists, and in its "
+        "tenant before it can be signed in to",
+        _CHALLENGED + "; of the account: user, role, patient, resource `Invitation` or `User`",
         by="accounts",
         risk=MEDIUM,
     ),

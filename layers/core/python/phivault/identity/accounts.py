@@ -22,10 +22,9 @@ class NewAccount:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """``patient_id`` is the account's: that of an unfinished one, where such a one was taken up."""
+    """``user_id`` is the provider's sub."""
 
     user_id: str
-    patient_id: str | None
 
 
 class Accounts(Protocol):
@@ -37,7 +36,8 @@ class Accounts(Protocol):
 
     def make(self, account: NewAccount) -> Made:
         """An account that nobody can sign in to yet. Conflict where the address has one, but for an unfinished one of
-        the same tenant and role that a broken sign-up left behind: that one is taken up."""
+        the same tenant and role that a broken sign-up left behind: that one is taken up, and its patient and number are
+        those of ``account``. It may have been for another patient: whoever sent two invitations meant the second."""
 
     def set_password(self, user_id: str, password: str) -> None:
         """Finish the account. InvalidInput for a password that the provider's policy refuses."""

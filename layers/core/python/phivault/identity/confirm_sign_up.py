@@ -11,14 +11,14 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from phivault.access.principal import Personal
 from phivault.audit.event import Action
 from phivault.errors import AccessDenied, InvalidCredentials
-from phivault.identity import codes, contact, inputs, passwords, personal
+from phivault.identity import codes, contact, events, inputs, invitations, passwords, personal
 from phivault.identity.accounts import NewAccount
 from phivault.identity.contact import Contact
 from phivault.identity.directory import User
 from phivault.identity.factors import Factor
-from phivault.identity.invitations import not_good
 from phivault.identity.pending_sign_up import PendingSignUp, Place, Step, begin, id_of
 from phivault.identity.provider import Challenged
 from phivault.identity.service import Attempt, Identity
@@ -98,7 +98,7 @@ def _finish(
     attempt.record()
     with attempt.failure_recorded():
         _admit(identity, pending.place)
-        _make(identity, pending.place, to, password, factor is Factor.SMS_MFA, attempt.source)
+        _make(identity, attempt, pending.place, to, password, factor is Factor.SMS_MFA)
 
 
 def _answer(identity: Identity, pending: PendingSignUp, code: str) -> None:
@@ -117,21 +117,41 @@ def _take(identity: Identity, pending: PendingSignUp) -> None:
 def _admit(identity: Identity, place: Place) -> None:
     """Raises AccessDenied where what let this sign-up begin holds no more. An invitation is used up here."""
     if place.invitation:
-        if not identity.invitations.use_invitation(place.invitation, int(identity.now())):
-            raise not_good()
+        invitations.use(identity, place.invitation)
     elif not identity.rules.rules(place.tenant).self_sign_up:
         raise AccessDenied("Nobody signs up by themselves with this registration")
 
 
-def _make(identity: Identity, place: Place, to: Contact, password: str, sms: bool, source: Source) -> None:
+def _make(identity: Identity, attempt: Attempt, place: Place, to: Contact, password: str, sms: bool) -> None:
     """The account, signable-in by its last line alone: whatever breaks before leaves an unfinished one, which the next
     sign-up of the address takes up."""
     made = identity.accounts.make(NewAccount(place.tenant, place.role, place.patient_id, to, sms))
-    subject = personal.user_subject(made.user_id)
-    person = personal.seal(identity.keys, place.tenant, subject, made.user_id, source, to.email)
-    created = int(identity.now())
-    if identity.directory.user(place.tenant, made.user_id) is None:
-        user = User(made.user_id, place.tenant, place.role, made.patient_id, person, created)
+    attempt.user_id, subject = made.user_id, personal.user_subject(made.user_id)
+    person = personal.seal(identity.keys, place.tenant, subject, made.user_id, attempt.source, to.email)
+    _record_account(identity, attempt, place, person)
+    before = identity.directory.user(place.tenant, made.user_id)
+    if before is None:
+        created = int(identity.now())
+        user = User(made.user_id, place.tenant, place.role, place.patient_id, person, created)
         identity.directory.add_user(user)
+    elif before.patient_id != place.patient_id:
+        identity.directory.change_role(place.tenant, made.user_id, place.role, place.patient_id)
     identity.factors.phone_was_verified(made.user_id)
     identity.accounts.set_password(made.user_id, password)
+
+
+def _record_account(identity: Identity, attempt: Attempt, place: Place, person: Personal) -> None:
+    """In the tenant's own log: who the account is, in which role, for which patient, and by whose invitation. All that
+    stands before it is nobody's tenant's, since nobody was known."""
+    about = ("Invitation", place.invitation) if place.invitation else ("User", attempt.user_id)
+    event = events.of_user(
+        identity.trace(attempt.action, attempt.source),
+        place.tenant,
+        attempt.user_id,
+        person,
+        role=place.role.value,
+        patient=place.patient_id or "",
+        resource=about[0],
+        resource_id=about[1],
+    )
+    identity.recorder.append([event])

@@ -57,6 +57,11 @@ def of_session(
     return _event(trace, tenant, person, id=uuid7(), user_id=user_id, session=session, role=role)
 
 
+def of_user(trace: Trace, tenant: str, user_id: str, person: Personal, **more: Any) -> AuditEvent:
+    """By a user who is known and has no session; ``more`` are further fields of AuditEvent."""
+    return _event(trace, tenant, person, id=uuid7(), user_id=user_id, **more)
+
+
 def of_principal(trace: Trace, principal: Principal, **more: Any) -> AuditEvent:
     """By an authenticated principal; ``more`` are further fields of AuditEvent."""
     who = {"user_id": principal.user_id, "role": principal.role, "session": principal.session_id}

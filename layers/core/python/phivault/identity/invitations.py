@@ -19,6 +19,7 @@ from phivault.access.roles import Role
 from phivault.errors import AccessDenied, PhivaultError
 from phivault.identity import contact
 from phivault.identity.contact import Contact
+from phivault.identity.directory import Status
 from phivault.identity.messages import Purpose, code_message
 
 if TYPE_CHECKING:
@@ -101,9 +102,25 @@ def withdraw(identity: Identity, tenant: str, id: str) -> None:
 def invited(identity: Identity, token: str) -> Invitation:
     """The invitation of a token. Raises AccessDenied, alike for every reason that it isn't good."""
     invitation = identity.invitations.invitation(id_of(token))
-    if invitation is None or invitation.used:
+    if invitation is None or invitation.used or not _stands(identity, invitation):
         raise not_good()
     return invitation
+
+
+def use(identity: Identity, id: str) -> None:
+    """Use it up. Raises AccessDenied as ``invited`` does; of however many at once, for all but one."""
+    invitation = identity.invitations.invitation(id)
+    if invitation is None or not _stands(identity, invitation):
+        raise not_good()
+    if not identity.invitations.use_invitation(id, int(identity.now())):
+        raise not_good()
+
+
+def _stands(identity: Identity, invitation: Invitation) -> bool:
+    """Whether who sent it may still invite: else somebody sent away could come back by an invitation of their own."""
+    by = identity.directory.user(invitation.tenant, invitation.invited_by)
+    # Without a row it is an operator's: whoever invites in a session has one, and none is ever removed.
+    return by is None or (by.status is Status.ACTIVE and by.role is Role.TENANT_ADMIN)
 
 
 def not_good() -> AccessDenied:

@@ -27,7 +27,7 @@ class Limit(StrEnum):
     EMAIL_SOURCE = "email-source"  # messages that a source caused
     SMS_CODE = "sms-code"  # per number
     SMS_SOURCE = "sms-source"
-    SMS_TENANT = "sms-tenant"
+    SMS_TENANT = "sms-tenant"  # per tenant and way in: an invitation, or its registration text
     FORGOT = "forgot"  # per address
     FORGOT_SOURCE = "forgot-source"
     SIGN_IN = "sign-in"  # passwords tried, right ones among them, per account and place: a right one may send an SMS

@@ -90,8 +90,10 @@ def allow_message(identity: Identity, begun: Begun, to: Contact, source: Source)
     if begun.pending.step is Step.PHONE_CODE and not begun.pending.known:
         identity.limits.spend(Limit.SMS_SOURCE, source.ip)
         identity.limits.spend(Limit.SMS_CODE, to.phone_number)
-        # Last, so that what the narrower limits stop can't use up everybody's.
-        identity.limits.spend(Limit.SMS_TENANT, begun.pending.place.tenant)
+        # Last, so that what the narrower limits stop can't use up everybody's; and whoever registers by a text that is
+        # public can't use up what invitations need.
+        way = "invited" if begun.pending.place.invitation else "registered"
+        identity.limits.spend(Limit.SMS_TENANT, begun.pending.place.tenant, way)
     else:
         identity.limits.spend(Limit.EMAIL_SOURCE, source.ip)
         identity.limits.spend(Limit.EMAIL_CODE, to.email)

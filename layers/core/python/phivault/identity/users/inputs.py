@@ -39,6 +39,11 @@ class InviteUser(Body):
     role: Role
     patient_id: PatientId | None = None
 
+    @property
+    def is_grave(self) -> bool:
+        """Whether it gives power over users, or opens somebody's record: a security officer is to hear of it."""
+        return self.role is Role.TENANT_ADMIN or self.patient_id is not None
+
     @model_validator(mode="after")
     def _a_patient_for_patients(self) -> Self:
         if self.patient_id is not None and self.role is not Role.PATIENT:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from phivault.access.roles import Role
 from phivault.audit.event import Action, RiskLevel
 from phivault.audit.system import system_event
 from phivault.errors import InvalidInput, NotFound, PhivaultError
@@ -42,8 +41,7 @@ def invite_by_operator(identity: Identity, tenant: str, body: bytes, *, by: str,
             patient=asked.patient_id or "",
             flags=changed_to(asked.role),
         )
-        grave = asked.role is Role.TENANT_ADMIN
-        identity.recorder.append([replace(event, risk=RiskLevel.HIGH) if grave else event])
+        identity.recorder.append([replace(event, risk=RiskLevel.HIGH) if asked.is_grave else event])
 
     try:
         if not new and not identity.directory.users(tenant, limit=1):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from phivault.access.roles import Role
 from phivault.audit.event import Action, RiskLevel
 from phivault.identity import invitations
 from phivault.identity.inputs import read
@@ -14,8 +13,8 @@ from phivault.identity.users.inputs import InviteUser
 
 
 def invite_user(call: Call, body: bytes) -> Invitation:
-    """Sent, once it is recorded; an administrator's invitation as HIGH. Raises AccessDenied, InvalidInput or
-    Unavailable, each recorded."""
+    """Sent, once it is recorded; an administrator's invitation, or one to a patient's record, as HIGH. Raises
+    AccessDenied, InvalidInput or Unavailable, each recorded."""
     with call.failure_recorded(Action.USER_INVITE, resource="Invitation"):
         call.require("admin:users-change")
         asked = read(InviteUser, body)
@@ -23,7 +22,7 @@ def invite_user(call: Call, body: bytes) -> Invitation:
             call.record,
             Action.USER_INVITE,
             resource="Invitation",
-            risk=RiskLevel.HIGH if asked.role is Role.TENANT_ADMIN else None,
+            risk=RiskLevel.HIGH if asked.is_grave else None,
             flags=changed_to(asked.role),
             patient=asked.patient_id or "",
         )
