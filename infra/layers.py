@@ -39,6 +39,8 @@ MACHINES = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "amd64": "
 
 ALWAYS = frozenset({"sts"})
 """Services that no row names: credentials other than the environment's come from there."""
+CLIENTS = {"ses": "sesv2", "sms-voice": "pinpoint-sms-voice-v2"}
+"""What botocore calls the services of IAM prefixes that it has another, older service for."""
 UNDESCRIBED = frozenset({"rds-db"})
 """IAM prefixes without a service that botocore describes: signing in to the database is a signature, not a call."""
 OTHER_PYTHONS = ("zstandard/_cffi.*", "zstandard/backend_cffi.py")
@@ -104,7 +106,7 @@ def function_code(name: str, target: Path) -> None:
 def services() -> frozenset[str]:
     """The services that functions may call, by botocore's names."""
     prefixes = {action.partition(":")[0] for row in TABLE for grant in row.grants for action in grant.actions}
-    return ALWAYS | (prefixes - UNDESCRIBED)
+    return ALWAYS | {CLIENTS.get(prefix, prefix) for prefix in prefixes - UNDESCRIBED}
 
 
 def _build(name: str, build: Path, fill: Callable[[Path], None]) -> Layer:

@@ -1,9 +1,10 @@
-"""Starts ministack on a bare interpreter: ``python FILE SITE_PACKAGES``. Three gaps of it are closed first.
+"""Starts ministack on a bare interpreter: ``python FILE SITE_PACKAGES``. Four gaps of it are closed first.
 
 It leaves out the condition key ``s3:if-none-match``, which AWS has for every write that carries the header: a bucket
 policy that demands conditional writes would refuse them all. And its API Gateway asks for its Cognito's keys over
 plain HTTP, where under TLS nobody listens: every token would be refused. And it authorizes SES's SendEmail on every
 resource at once, where AWS does on the identity that sends: a grant of one identity would never be enough.
+And its Cognito names users in challenges as they named themselves, where Cognito says their sub.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html
 """
@@ -22,6 +23,7 @@ def main() -> None:
     _name_the_condition(importlib.import_module("ministack.core.iam_actions"))
     _name_the_sender(importlib.import_module("ministack.core.iam_actions"))
     _fetch_keys_over_tls(importlib.import_module("ministack.services.apigateway"))
+    _name_users_by_sub(importlib.import_module("ministack.services.cognito"))
     importlib.import_module("ministack.app").main()
 
 
@@ -57,6 +59,15 @@ def _fetch_keys_over_tls(gateway: Any) -> None:
         return url.replace("http://", "https://", 1) if isinstance(url, str) else url
 
     gateway._resolve_jwks_url = over_tls  # noqa: SLF001  (no public way)
+
+
+def _name_users_by_sub(cognito: Any) -> None:
+    known = cognito._mfa_challenge_for_user  # noqa: SLF001  (no public way)
+
+    def by_sub(pool: Any, user: Any, pool_id: str, _: str) -> Any:
+        return known(pool, user, pool_id, user["Username"])
+
+    cognito._mfa_challenge_for_user = by_sub  # noqa: SLF001  (no public way)
 
 
 if __name__ == "__main__":

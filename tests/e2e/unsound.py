@@ -2,14 +2,15 @@
 
 UNSOUND = (
     "The emulator as it comes: local/ministack_boot.py adds the condition key s3:if-none-match, has its gateway fetch"
-    " Cognito's keys over TLS, and authorizes SendEmail on the identity that sends.",
+    " Cognito's keys over TLS and its Cognito name users by sub in challenges, and authorizes SendEmail on the identity"
+    " that sends.",
     "Enrolment through the API: the emulator gives tokens where Cognito asks MFA_SETUP. The trigger refuses those,"
     " which is tried, for a new user and after a recovery; then it is taken off the pool while users enrol at Cognito"
     " itself, put back and checked.",
     "Cognito's challenge sessions: the emulator doesn't check them, so sessions bound to a user and used once, codes"
     " used once, SMS codes and Cognito's own lockout aren't tried here. The local stack's tests try them.",
-    "Sign-up: the emulator has no End User Messaging, so it ends where the text message would leave, in a 503 without an"
-    " account. The local stack's tests go on from there.",
+    "Sign-up: the emulator has no End User Messaging, so it ends where the text message would leave, in a 503 without"
+    " an account. The local stack's tests go on from there.",
     "Cognito's triggers: of the six the emulator asks the pre-token generation alone in what is played here. Each is"
     " called by this run instead, with events of Cognito's shape.",
     "A forgotten password: the emulator's code is always the same, and never runs out.",

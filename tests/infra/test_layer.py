@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -119,6 +120,14 @@ def test_botocore_keeps_what_functions_may_call_and_no_more(cloud: layers.Layer)
     described = {path.name for path in (cloud.folder / "python" / "botocore" / "data").iterdir() if path.is_dir()}
     assert described == layers.services()
     assert {"s3", "dynamodb", "kms", "cognito-idp", "sns", "sts"} <= described
+
+
+def test_every_client_that_an_adapter_makes_is_described() -> None:
+    """An IAM prefix may be another service's name to botocore: SES's second API isn't the service "ses"."""
+    sources = (layers.CORE / "phivault").rglob("*.py")
+    asked = {name for source in sources for name in re.findall(r'\bclient\("([a-z0-9-]+)"', source.read_text())}
+    assert {"sesv2", "pinpoint-sms-voice-v2", "dynamodb"} <= asked
+    assert asked <= layers.services()
 
 
 @pytest.mark.parametrize("function", TABLE, ids=lambda function: function.name)
