@@ -137,6 +137,14 @@ def test_a_trigger_that_fails_after_the_change_leaves_it_open(
         passwords.reset(NOBODY, "123456", new_password())
 
 
+def test_throttled_it_is_not_left_open(passwords: CognitoPasswords, stubbed: Stubber) -> None:
+    """Else any code, sent often enough at once, would end the sessions of whoever has the address."""
+    stubbed.add_client_error("confirm_forgot_password", "TooManyRequestsException", "Rate exceeded")
+    with stubbed, pytest.raises(TooManyRequests) as caught:
+        passwords.reset(NOBODY, "123456", new_password())
+    assert caught.value.retry_after
+
+
 @pytest.mark.parametrize(("message", "expected"), [("denied", InvalidCredentials), ("unavailable", Unavailable)])
 def test_a_trigger_before_the_password_shows_nobody(
     monkeypatch: pytest.MonkeyPatch, message: str, expected: type[PhivaultError]

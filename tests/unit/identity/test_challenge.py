@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from phivault.audit.event import Action, RiskLevel
-from phivault.errors import AccessDenied, InvalidCredentials, TooManyRequests, Unavailable
+from phivault.errors import AccessDenied, InvalidCredentials, InvalidInput, TooManyRequests, Unavailable
 from phivault.identity.challenge import challenge
 from phivault.identity.provider import Challenged, ChallengeName, Tokens
 from phivault.identity.sign_in import sign_in
@@ -62,10 +62,22 @@ def test_a_full_sign_in_clears_the_failures(world: World) -> None:
 def test_a_new_password_leads_to_enrolment_not_to_tokens(world: World) -> None:
     world.person.challenge = ChallengeName.NEW_PASSWORD_REQUIRED
     first = sign_in(world.identity, world.credentials(), HOME)
-    second = challenge(world.identity, world.answer(first, "a new long password"), HOME)
+    second = challenge(world.identity, world.answer(first, "Ferry7-lantern-quilt"), HOME)
     assert isinstance(second, Challenged)
     assert second.challenge is ChallengeName.MFA_SETUP
     assert world.events[-1].resource_id == "NEW_PASSWORD_REQUIRED"
+
+
+@pytest.mark.parametrize("password", ["Summer-2026-!!", "Clinician-quilt-77", "ferry7-lantern-quilt"])
+def test_a_new_password_keeps_all_our_rules_and_costs_no_try(world: World, password: str) -> None:
+    world.person.challenge = ChallengeName.NEW_PASSWORD_REQUIRED
+    first, before = sign_in(world.identity, world.credentials(), HOME), world.person.password
+    for _ in range(10):
+        with pytest.raises(InvalidInput, match="password"):
+            challenge(world.identity, world.answer(first, password), HOME)
+    assert (world.events[-1].action, world.events[-1].error) == (Action.CHALLENGE, InvalidInput.code)
+    assert world.person.password == before
+    assert world.throttle.counts == []
 
 
 def test_a_chosen_factor_is_challenged_next(world: World) -> None:

@@ -86,7 +86,7 @@ def test_a_new_password_does_not_lead_around_it(world: World) -> None:
     world.factors.enrolled(world.person.sub)
     world.person.challenge = ChallengeName.NEW_PASSWORD_REQUIRED
     with pytest.raises(InvalidCredentials):
-        challenge(world.identity, world.answer(_begin(world), "a-new-Passw0rd!"), HOME)
+        challenge(world.identity, world.answer(_begin(world), "Ferry7-lantern-quilt"), HOME)
     assert (world.events[-1].action, world.events[-1].error) == (Action.CHALLENGE, "denied")
 
 
@@ -95,7 +95,7 @@ def test_a_permission_follows_its_sign_in_through_a_new_password(world: World) -
     world.person.challenge = ChallengeName.NEW_PASSWORD_REQUIRED
     asked = _begin(world)
     enrolment.allow(world.identity, world.person.sub, asked.session)
-    following = challenge(world.identity, world.answer(asked, "a-new-Passw0rd!"), HOME)
+    following = challenge(world.identity, world.answer(asked, "Ferry7-lantern-quilt"), HOME)
     assert isinstance(following, Challenged)
     assert isinstance(_finish(world, following.session), Tokens)
 

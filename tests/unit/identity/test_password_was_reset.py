@@ -80,6 +80,14 @@ def test_sessions_that_cannot_be_ended_raise_an_alert(world: World, asked: Asked
     assert (event.action, event.error, event.risk) == (Action.PASSWORD_RESET, "unavailable", RiskLevel.HIGH)
 
 
+def test_an_event_that_names_nobody_is_no_success(world: World, asked: Asked, tokens: Tokens) -> None:
+    with pytest.raises(Refused):
+        run(world, read({**asked.event, "userName": "clinician@example.test"}, "request-1"))
+    event = world.events[-1]
+    assert (event.action, event.success, event.risk) == (Action.PASSWORD_RESET, False, RiskLevel.CRITICAL)
+    assert not _dead(world, tokens)
+
+
 def test_a_notice_that_does_not_leave_is_recorded_and_undoes_nothing(
     world: World, asked: Asked, tokens: Tokens
 ) -> None:

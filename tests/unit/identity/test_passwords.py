@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+
 import pytest
 
 from phivault.errors import InvalidInput
+from phivault.identity import passwords
 from phivault.identity.passwords import LONGEST, SHORTEST, check
 
 EMAIL = "jane.winterbottom@mail.riverside-clinic.example"
@@ -78,3 +82,19 @@ def test_nor_the_phone_number() -> None:
 
 def test_a_long_one_costs_no_more_than_a_short_one() -> None:
     assert "commonly" in refusal("Aa1!" * (LONGEST // 4))
+
+
+def test_one_that_could_be_many_words_costs_no_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may send it, with a reset of nobody's password: as many readings as zxcvbn knows, as long as we take."""
+    hostile = "Aa1!" + "4@8({[<369!1|0$5+7%2" * 12
+
+    def cost() -> float:
+        started = time.process_time()
+        with suppress(InvalidInput):
+            check(hostile, email=EMAIL)
+        return time.process_time() - started
+
+    check(GOOD, email=EMAIL)  # its tables are loaded once
+    ours = cost()
+    monkeypatch.setattr(passwords, "_LOOKED_AT", 72)
+    assert ours < cost() / 2

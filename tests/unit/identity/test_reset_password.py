@@ -129,7 +129,22 @@ def test_an_answer_that_got_lost_ends_the_sessions_all_the_same(world: World, to
     with pytest.raises(Unauthenticated):
         world.sessions.authenticate(authorized(tokens.access_token), HOME)
     assert world.events[-1].action in (Action.PASSWORD_RESET, Action.SESSION_REFUSED)
-    assert [e.error for e in world.events if e.action is Action.PASSWORD_RESET] == ["", "unavailable"]
+    told = [(e.error, e.user_id) for e in world.events if e.action is Action.PASSWORD_RESET]
+    assert told == [("", ""), ("unavailable", world.person.sub)], "whose sessions ended is on record"
+
+
+def test_throttled_it_ends_nobodys_sessions(world: World, tokens: Tokens) -> None:
+    """Whoever sends enough requests at once, with any code, must not sign others out."""
+
+    def throttled(*_: str) -> None:
+        raise TooManyRequests(retry_after=1)
+
+    world.passwords.reset = throttled  # type: ignore[method-assign]  # as the adapter says it
+    for _ in range(10):
+        with pytest.raises(TooManyRequests):
+            reset(world, "000000")
+    assert world.sessions.authenticate(authorized(tokens.access_token), HOME)
+    assert world.throttle.counts == [], "nothing was tried"
 
 
 def test_the_refusal_of_what_follows_leaves_the_reset_standing(world: World, tokens: Tokens) -> None:

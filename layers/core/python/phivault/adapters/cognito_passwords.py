@@ -33,6 +33,8 @@ UNSENT: Final = (
 )
 # The post-confirmation trigger runs after the change: its failure undoes nothing, so it is Unavailable, "set or not".
 MALFORMED: Final = ("InvalidParameterException",)
+THROTTLED: Final = "TooManyRequestsException"
+"""Refused before anything was looked at, whoever asks: unlike other outages it leaves nothing open."""
 
 
 class CognitoPasswords:
@@ -51,7 +53,7 @@ class CognitoPasswords:
 
     def reset(self, email: str, code: str, new_password: str) -> None:
         try:
-            with translated("Cognito", *WRONG, *LOCKED, *WEAK, *MALFORMED):
+            with translated("Cognito", *WRONG, *LOCKED, *WEAK, *MALFORMED, THROTTLED):
                 _api().confirm_forgot_password(
                     ClientId=self._client_id, Username=email, ConfirmationCode=code, Password=new_password
                 )
@@ -74,6 +76,8 @@ def _api() -> CognitoIdentityProviderClient:
 def _refusal(code: str) -> PhivaultError:
     if code in WEAK:
         return InvalidInput("password: it was used before, or the password policy refuses it")
+    if code == THROTTLED:
+        return TooManyRequests("Too many requests at once", retry_after=1)
     if code in LOCKED:
         return TooManyRequests("Too many failed attempts")
     return InvalidCredentials()

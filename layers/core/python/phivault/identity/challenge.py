@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from phivault.audit.event import Action
 from phivault.errors import AccessDenied
-from phivault.identity import enrolment, events, inputs
+from phivault.identity import enrolment, events, inputs, passwords
 from phivault.identity.claims import read_own
 from phivault.identity.limits import Limit
 from phivault.identity.pending import PendingSignIn, account_of
@@ -28,6 +28,8 @@ def challenge(identity: Identity, body: inputs.Challenge, source: Source) -> Cha
         enrolment.require_standing(identity, attempt, pending)
         if body.challenge is ChallengeName.MFA_SETUP:
             enrolment.require(identity, attempt, body.session)
+        if body.new_password is not None:
+            passwords.check(body.new_password, email=body.email)  # the pool knows fewer rules than we do
         with identity.lockout.counting(account, source) as who:
             if body.answer == ChallengeName.SMS_MFA:  # chosen: this answer, too, sends a text message
                 identity.limits.spend(Limit.SIGN_IN, account, who)

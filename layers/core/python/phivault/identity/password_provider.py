@@ -16,7 +16,8 @@ class PasswordProvider(Protocol):
 
     def reset(self, email: str, code: str, new_password: str) -> None:
         """Set a new password. Raises InvalidCredentials, TooManyRequests, InvalidInput for a password that the
-        provider's policy or its history refuses, or Unavailable: then it may be set or not."""
+        provider's policy or its history refuses, or Unavailable: then it may be set or not, which nothing may be that
+        a caller can provoke (too many requests at once)."""
 
     def user_id(self, email: str) -> str:
         """The user of this address, "" for nobody. Raises Unavailable."""

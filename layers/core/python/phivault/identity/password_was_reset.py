@@ -14,7 +14,7 @@ from typing import Any
 
 from phivault.audit.event import Action, AuditEvent, RiskLevel
 from phivault.audit.recorder import Recorder
-from phivault.errors import AccessDenied, PhivaultError
+from phivault.errors import AccessDenied, IntegrityError, PhivaultError
 from phivault.identity.messages import Messenger, Purpose, notice
 from phivault.identity.session import Sessions
 from phivault.identity.trigger import Asked, Refused, refused
@@ -31,10 +31,13 @@ def password_was_reset(
         _record(recorder, [asked.told(Action.ACCOUNT_CREATE, AccessDenied())])
         raise refused(AccessDenied())
     try:
+        if not asked.user_id:
+            raise IntegrityError("The trigger's event doesn't name a user of ours")
         ended = sessions.end_all(asked.user_id, now())
     except PhivaultError as error:
         # Sessions of before live on: nobody should learn of that from a MEDIUM line alone.
-        _record(recorder, [replace(asked.told(Action.PASSWORD_RESET, error), risk=RiskLevel.HIGH)])
+        told = asked.told(Action.PASSWORD_RESET, error)
+        _record(recorder, [replace(told, risk=max(told.risk, RiskLevel.HIGH, key=list(RiskLevel).index))])
         raise refused(error) from None
     telling: dict[str, Any] = {"resource": "Message", "resource_id": Purpose.PASSWORD_RESET.value}
     reset = asked.told(Action.PASSWORD_RESET, flags=(f"sessions:ended:{ended}",))

@@ -44,7 +44,7 @@ def reset_password(identity: Identity, body: ResetPassword, source: Source) -> C
         with identity.lockout.counting(account, source):
             # Inside, so that a locked account's attempts are refused without a line each that says they went on.
             _record_attempt(identity, attempt)
-            _reset(identity, body)
+            _reset(identity, attempt, body)
         attempt.user_id = identity.password_provider.user_id(body.email)
         if not attempt.user_id:  # the account vanished between the two calls
             raise InvalidCredentials
@@ -53,14 +53,15 @@ def reset_password(identity: Identity, body: ResetPassword, source: Source) -> C
     return sign_in(identity, inputs.SignIn(email=body.email, password=body.new_password), source)
 
 
-def _reset(identity: Identity, body: ResetPassword) -> None:
+def _reset(identity: Identity, attempt: Attempt, body: ResetPassword) -> None:
     try:
         identity.password_provider.reset(body.email, body.code, body.new_password)
     except Unavailable:
         # Nobody knows whether the new password stands. If it does, the old sessions mustn't.
         with suppress(PhivaultError):
-            if user_id := identity.password_provider.user_id(body.email):
-                identity.sessions.end_all(user_id, identity.now())
+            attempt.user_id = identity.password_provider.user_id(body.email)
+            if attempt.user_id:
+                identity.sessions.end_all(attempt.user_id, identity.now())
         raise
 
 
