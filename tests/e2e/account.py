@@ -59,7 +59,7 @@ def _factors(cast: Cast, user: User) -> tuple[str, list[str]]:
 
 
 def _lock_strangers_out(cast: Cast) -> None:
-    user = cast["coordinator"]
+    user = cast["officer"]
 
     def guess(password: str) -> tuple[int, int]:
         body = {"email": user.email, "password": password}

@@ -21,7 +21,7 @@ PEOPLE = {
     "coordinator": "care_coordinator",  # kept out by networks, suspended, resumed, offboarded
     "forgetful": "clinician",  # forgets the password, then loses the app
     "doctor": "clinician",  # whom Cognito asks the triggers about
-    "officer": "security_officer",  # the second person
+    "officer": "security_officer",  # the second person, whom strangers try to guess
 }
 
 

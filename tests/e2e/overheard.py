@@ -31,7 +31,9 @@ SECRET = frozenset(
         "secret",
     }
 )
-"""Members of requests and answers. A listed session's id isn't among them: it opens nothing, and is recorded."""
+"""Members of requests and answers."""
+PROFILE = "/v1/me"
+"""Its session is the id of one, which opens nothing and is recorded."""
 UNASKED = frozenset({"pages", "exporter", "reconciler"})
 """Functions that nothing here calls."""
 
@@ -61,8 +63,10 @@ class Overheard:
             found = {groups.get(group, group) for group, text in logs if pattern.search(text)}
             expect(not found, f"found in the log of {', '.join(sorted(found))}")
 
-    def held_by(self, text: str) -> bool:
-        return self._pattern().search(text) is not None
+    def members_of(self, event: Mapping[str, Any]) -> list[str]:
+        """Names of the members that hold one of them."""
+        pattern = self._pattern()
+        return [name for name, value in event.items() if pattern.search(json.dumps(value))]
 
     def _asked(self, request: httpx.Request) -> None:
         self.note(request.headers.get("Authorization", "").removeprefix("Bearer "))
@@ -70,7 +74,9 @@ class Overheard:
         self._read(request.content)
 
     def _answered(self, response: httpx.Response) -> None:
-        self._read(response.read())
+        content = response.read()
+        if not response.request.url.path.endswith(PROFILE):
+            self._read(content)
 
     def _read(self, content: bytes) -> None:
         try:

@@ -10,7 +10,7 @@ UNSOUND = (
     "Cognito's challenge sessions: the emulator doesn't check them, so sessions bound to a user and used once, codes"
     " used once, SMS codes and Cognito's own lockout aren't tried here. The local stack's tests try them.",
     "Sign-up: the emulator has no End User Messaging, so it ends where the text message would leave, in a 503 without"
-    " an account. The local stack's tests go on from there.",
+    " an account. The local stack's tests go on from there. Grants of text messages aren't tried either.",
     "Cognito's triggers: of the six the emulator asks the pre-token generation alone in what is played here. Each is"
     " called by this run instead, with events of Cognito's shape.",
     "A forgotten password: the emulator's code is always the same, and never runs out.",
