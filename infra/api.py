@@ -14,7 +14,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-from functions.table import TABLE, Function, Route
+from functions.row import Function, Route
+from functions.table import TABLE
 from infra import waf
 from infra.acknowledge import acknowledge, managed_policies
 from infra.gateway_responses import gateway_responses

@@ -14,7 +14,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from functions.table import TABLE, Function
+from functions.row import Function
+from functions.table import TABLE
 from infra.api import STAGE, Api
 from infra.audit_log import AuditLog
 from infra.code import Sources

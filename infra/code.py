@@ -10,7 +10,7 @@ from typing import Self
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from functions.table import Function
+from functions.row import Function
 from infra.settings import SettingsRefused
 
 ROOT = Path(__file__).resolve().parent.parent

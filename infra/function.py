@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from functions.table import Function
+from functions.row import Function
 from infra.acknowledge import acknowledge, wildcards
 from infra.code import ARCHITECTURES, RUNTIME, Sources
 from infra.grants import (

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from functions.table import Function, Grant
+from functions.row import Function, Grant
 
 type Statement = dict[str, Any]
 

@@ -13,7 +13,7 @@ from typing import Any
 import botocore
 from botocore.auth import SigV4QueryAuth
 
-from functions.table import Function, Grant
+from functions.row import Function, Grant
 
 IAM_NAMES = {
     "s3:HeadObject": "s3:GetObject",

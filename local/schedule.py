@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from functions.table import Function
+from functions.row import Function
 from local.workers import WorkerDied
 
 FIRST_SECONDS = 1.0

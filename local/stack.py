@@ -20,7 +20,8 @@ from typing import Any, Self
 
 import httpx
 
-from functions.table import TABLE, Function
+from functions.row import Function
+from functions.table import TABLE
 from local import invoke, messages
 from local.aws import LocalAws
 from local.aws_resources import create_resources
@@ -242,7 +243,11 @@ class Stack:
             invoke=lambda function, event, request_id: self._pools[function.name].call(event, request_id),
             hosts=frozenset({f"127.0.0.1:{self.port}", f"localhost:{self.port}"}),
             origins=tuple(self.origins),
-            throttles={"*": Throttle(rate=100, burst=200), "auth": Throttle(rate=10, burst=40)},
+            throttles={
+                "*": Throttle(rate=100, burst=200),
+                "auth": Throttle(rate=10, burst=40),
+                "accounts": Throttle(rate=10, burst=40),
+            },
             write=self.access_log.add,
         )
         self.sns_path = f"/_local/sns/{secrets.token_urlsafe(16)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -12,7 +11,6 @@ from phivault import bootstrap, web
 from phivault.audit.event import Action
 from phivault.identity import inputs
 from phivault.identity.forgot_password import ForgotPassword, forgot_password
-from phivault.identity.provider import Challenged
 from phivault.identity.reset_password import ResetPassword, reset_password
 
 CODE_SECONDS = 3600
@@ -49,10 +47,5 @@ def _forgot() -> Response[str]:
 )
 def _reset() -> Response[str]:
     body = inputs.read(ResetPassword, web.body(app.current_event))
-    return _challenge(reset_password(bootstrap.identity(), body, web.source(app.current_event)))
-
-
-def _challenge(asked: Challenged) -> Response[str]:
-    shown: dict[str, Any] = {"challenge": asked.challenge, "session": asked.session}
-    hints = {"destination": asked.destination, "choices": list(asked.choices)}
-    return web.answer(200, json.dumps(shown | {name: value for name, value in hints.items() if value}))
+    asked = reset_password(bootstrap.identity(), body, web.source(app.current_event))
+    return web.answer(200, json.dumps(asked.shown()))

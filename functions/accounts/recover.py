@@ -20,12 +20,11 @@ from phivault.identity.recover import Recover, recover
     web.Operation(
         summary="Password and recovery code, or an approved reset, lead to a new factor's set-up; sessions end",
         permission="anyone",
-        audit=(Action.MFA_RECOVER,),
+        audit=(Action.MFA_RECOVER, Action.CODE_SEND),
         body=Recover,
     ),
 )
 def _recover() -> Response[str]:
     body = inputs.read(Recover, web.body(app.current_event))
     asked = recover(bootstrap.identity(), body, web.source(app.current_event))
-    shown = {"challenge": asked.challenge, "session": asked.session}
-    return web.answer(200, json.dumps(shown | ({"choices": asked.choices} if asked.choices else {})))
+    return web.answer(200, json.dumps(asked.shown()))

@@ -50,9 +50,7 @@ def _confirm() -> Response[str]:
     answer = confirm_sign_up.confirm_sign_up(bootstrap.identity(), body, web.source(app.current_event))
     if isinstance(answer, CodeSent):
         return _sent(answer)
-    shown = {"challenge": answer.challenge, "session": answer.session}
-    hints = {"destination": answer.destination, "choices": list(answer.choices)}
-    return web.answer(200, json.dumps(shown | {name: value for name, value in hints.items() if value}))
+    return web.answer(200, json.dumps(answer.shown()))
 
 
 @web.operation(

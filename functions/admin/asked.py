@@ -19,6 +19,6 @@ def call() -> Call:
     return Call(bootstrap.identity(), bootstrap.decider(), web.principal(event), web.source(event))
 
 
-def about(summary: str, action: Action, permission: str, **more: Any) -> web.Operation:
+def about(summary: str, action: Action, permission: str, *also: Action, **more: Any) -> web.Operation:
     # A patient's account tells that there is one: what passes here counts as PHI.
-    return web.Operation(summary=summary, permission=permission, audit=(action,), phi=True, **more)
+    return web.Operation(summary=summary, permission=permission, audit=(action, *also), phi=True, **more)

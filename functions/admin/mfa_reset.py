@@ -26,6 +26,7 @@ PERMISSION = "admin:mfa-reset"
         "Ask for a reset of a user's factors; they are told",
         Action.MFA_RESET_REQUEST,
         PERMISSION,
+        Action.CODE_SEND,
         statuses=(202,),
         refusals=(409,),
     ),
@@ -38,7 +39,13 @@ def _request(id: str) -> Response[str]:
     app,
     "POST",
     RESET + "/approve",
-    about("Approve the reset that somebody else asked for", Action.MFA_RESET_APPROVE, PERMISSION, refusals=(409,)),
+    about(
+        "Approve the reset that somebody else asked for",
+        Action.MFA_RESET_APPROVE,
+        PERMISSION,
+        Action.CODE_SEND,
+        refusals=(409,),
+    ),
 )
 def _approve(id: str) -> Response[str]:
     return web.answer(200, json.dumps(approve_mfa_reset(call(), id).shown()))

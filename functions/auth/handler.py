@@ -104,9 +104,7 @@ def _sign_out() -> Response[str]:
 def _next(answer: Challenged | Tokens) -> Response[str]:
     if isinstance(answer, Tokens):
         return _json(asdict(answer) | {"token_type": "Bearer"})
-    shown = {"challenge": answer.challenge, "session": answer.session}
-    hints = {"destination": answer.destination, "choices": list(answer.choices)}
-    return _json(shown | {name: value for name, value in hints.items() if value})
+    return _json(answer.shown())
 
 
 def _json(document: dict[str, Any]) -> Response[str]:

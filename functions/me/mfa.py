@@ -43,10 +43,10 @@ def _factors() -> Response[str]:
         summary="Choose which factor sign-in asks for; minutes after a sign-in",
         permission=CHANGE,
         phi=True,
-        audit=(Action.MFA_CHANGE,),
+        audit=(Action.MFA_CHANGE, Action.CODE_SEND),
         body=PreferFactor,
         statuses=(204,),
-        refusals=(409,),
+        refusals=(422,),
     ),
 )
 def _prefer() -> Response[str]:
@@ -82,7 +82,7 @@ def _add_totp() -> Response[str]:
         summary="The new app's first code: from now on sign-in asks for it",
         permission=CHANGE,
         phi=True,
-        audit=(Action.MFA_CHANGE,),
+        audit=(Action.MFA_CHANGE, Action.CODE_SEND),
         body=FinishTotp,
         statuses=(204,),
         refusals=(409,),
@@ -103,7 +103,7 @@ def _finish_totp() -> Response[str]:
         summary="Ten new recovery codes, shown this once; earlier ones are void",
         permission=CHANGE,
         phi=True,
-        audit=(Action.RECOVERY_CODES,),
+        audit=(Action.RECOVERY_CODES, Action.CODE_SEND),
     ),
 )
 def _recovery_codes() -> Response[str]:

@@ -21,6 +21,7 @@ from phivault.identity.users.cancel_mfa_reset import cancel_own_mfa_reset
         audit=(Action.MFA_RESET_CANCEL,),
         phi=True,
         statuses=(204,),
+        refusals=(409,),
     ),
 )
 def _cancel() -> Response[str]:

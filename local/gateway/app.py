@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from functions.table import Function
+from functions.row import Function
 from local.gateway.access_log import Entry, answered
 from local.gateway.authorizer import Authorizer
 from local.gateway.event import proxy_event, raw_path

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from functions.table import Function, Route
+from functions.row import Function, Route
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from typing import Any
 import boto3
 from botocore import xform_name
 
-from functions.table import TABLE, Function
+from functions.row import Function
+from functions.table import TABLE
 from local.ministack import ACCOUNT, REGION
 from tests.e2e.journal import Failed, Journal
 

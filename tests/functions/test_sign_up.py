@@ -51,7 +51,10 @@ def test_by_oneself_to_a_patients_own_page(
     assert me["patient_id"] not in stack.patients()
     events = log.events(request_id=confirmed.headers["x-request-id"])
     assert {event["action"] for event in events} >= {"auth.sign-up-confirm", "auth.sign-in"}
-    one([e for e in events if e["action"] == "auth.sign-up-confirm"], success=True, resource_id="PHONE_CODE")
+    told = [event for event in events if event["action"] == "auth.sign-up-confirm"]
+    one([event for event in told if event["tenant"] == "-"], success=True, resource_id="PHONE_CODE")
+    account = {"user_id": me["user_id"], "role": "patient", "patient": me["patient_id"]}
+    one([event for event in told if event["tenant"] == stack.tenants[0]], success=True, **account)
 
 
 def test_by_invitation_with_text_messages(stack: RunningStack, newcomer: Newcomer) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from functions.table import TABLE, Function
+from functions.row import Function
+from functions.table import TABLE
 from infra import layers
 
 pytestmark = [

@@ -12,7 +12,8 @@ from botocore.auth import SigV4QueryAuth
 from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
-from functions.table import TABLE, Function, Grant
+from functions.row import Function, Grant
+from functions.table import TABLE
 from local.confine import NotGranted, confine, confine_tokens
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/subject"

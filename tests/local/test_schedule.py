@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from functions.table import TABLE, Function
+from functions.row import Function
+from functions.table import TABLE
 from local.schedule import Schedule, period
 from local.workers import WorkerDied
 

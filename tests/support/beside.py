@@ -13,7 +13,8 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from functions.table import TABLE, Function
+from functions.row import Function
+from functions.table import TABLE
 from local.gateway import app as gateway
 from local.gateway.authorizer import Authorizer
 from local.gateway.site import Forward

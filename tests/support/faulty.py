@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from functions.table import Function
+from functions.row import Function
 from local.workers import WorkerDied
 from tests.support.beside import Beside
 from tests.support.stack import ROOT, RunningStack

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from functions.table import TABLE, Function
+from functions.row import Function
+from functions.table import TABLE
 from local import invoke
 from local.cognito.signatures import Signatures
 from local.confine import granted, known_resources

@@ -13,7 +13,7 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from functions.table import Function, Route
+from functions.row import Function, Route
 from local.gateway.app import Gateway
 from local.gateway.authorizer import SCOPE, Authorizer
 from local.gateway.site import Forward

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.table import TABLE, Function, Route
+from functions.row import Function, Route
+from functions.table import TABLE
 from local.gateway.routes import Match, Routes
 
 

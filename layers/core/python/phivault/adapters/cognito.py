@@ -168,7 +168,10 @@ def _challenged(answer: Mapping[str, Any]) -> Challenged:
         session=answer["Session"],
         user_id=_opaque(parameters.get("USER_ID_FOR_SRP", "")),
         destination=parameters.get("CODE_DELIVERY_DESTINATION", ""),
-        choices=_choices(parameters.get("MFAS_CAN_CHOOSE") or parameters.get("MFAS_CAN_SETUP") or "[]"),
+        # A phone becomes a factor where it is verified, in a sign-up: this challenge can set up an app alone.
+        choices=("SOFTWARE_TOKEN_MFA",)
+        if name is ChallengeName.MFA_SETUP
+        else _choices(parameters.get("MFAS_CAN_CHOOSE") or "[]"),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class ChallengeName(StrEnum):
@@ -35,6 +35,12 @@ class Challenged:
     user_id: str = ""
     destination: str = field(default="", repr=False)
     choices: tuple[str, ...] = ()
+
+    def shown(self) -> dict[str, Any]:
+        """What a client is told."""
+        hints = {"destination": self.destination, "choices": list(self.choices)}
+        asked = {"challenge": self.challenge.value, "session": self.session}
+        return asked | {name: value for name, value in hints.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
