@@ -6,7 +6,7 @@ import pytest
 
 from phivault.audit.event import Action, RiskLevel
 from phivault.errors import AccessDenied, InvalidCredentials, InvalidInput, TooManyRequests, Unavailable
-from phivault.identity.challenge import challenge
+from phivault.identity.challenge import ATTEMPT, challenge
 from phivault.identity.provider import Challenged, ChallengeName, Tokens
 from phivault.identity.sign_in import sign_in
 from tests.unit.identity.fakes import HOME, World, authorized
@@ -78,6 +78,22 @@ def test_a_new_password_keeps_all_our_rules_and_costs_no_try(world: World, passw
     assert (world.events[-1].action, world.events[-1].error) == (Action.CHALLENGE, InvalidInput.code)
     assert world.person.password == before
     assert world.throttle.counts == []
+
+
+@pytest.mark.parametrize("asked", [ChallengeName.NEW_PASSWORD_REQUIRED, ChallengeName.MFA_SETUP])
+def test_no_password_and_no_factor_is_set_unrecorded(world: World, asked: ChallengeName) -> None:
+    world.person.challenge = asked
+    first, calls = sign_in(world.identity, world.credentials(), HOME), world.provider.calls
+    answer = "Ferry7-lantern-quilt" if asked is ChallengeName.NEW_PASSWORD_REQUIRED else None
+    world.events_store.down = True
+    with pytest.raises(Unavailable):
+        challenge(world.identity, world.answer(first, answer), HOME)
+    assert world.provider.calls == calls
+    world.events_store.down, before = False, len(world.events)
+    challenge(world.identity, world.answer(first, answer), HOME)
+    begun = world.events[before]
+    assert (begun.action, begun.risk, begun.user_id) == (Action.CHALLENGE, RiskLevel.LOW, world.person.sub)
+    assert ATTEMPT in begun.flags
 
 
 def test_a_chosen_factor_is_challenged_next(world: World) -> None:

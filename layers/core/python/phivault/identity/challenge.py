@@ -15,6 +15,10 @@ from phivault.identity.service import Attempt, Identity, lives, withheld
 from phivault.identity.session import Session
 from phivault.identity.source import Source
 
+ATTEMPT = "challenge:attempt"
+_CHANGING = (ChallengeName.NEW_PASSWORD_REQUIRED, ChallengeName.MFA_SETUP)
+"""Challenges whose right answer stays with the account, a password or a factor, also where no tokens follow."""
+
 
 def challenge(identity: Identity, body: inputs.Challenge, source: Source) -> Challenged | Tokens:
     """The next challenge, or the tokens of a full sign-in. Raises InvalidCredentials, InvalidInput (a new password
@@ -29,10 +33,13 @@ def challenge(identity: Identity, body: inputs.Challenge, source: Source) -> Cha
         if body.challenge is ChallengeName.MFA_SETUP:
             enrolment.require(identity, attempt, body.session)
         if body.new_password is not None:
-            passwords.check(body.new_password, email=body.email)  # the pool knows fewer rules than we do
+            # The pool knows fewer rules than we do.
+            passwords.check(body.new_password, email=body.email, place="new_password")
         with identity.lockout.counting(account, source) as who:
             if body.answer == ChallengeName.SMS_MFA:  # chosen: this answer, too, sends a text message
                 identity.limits.spend(Limit.SIGN_IN, account, who)
+            if body.challenge in _CHANGING:
+                attempt.record_begun(ATTEMPT)
             answer = identity.provider.respond(body.challenge, body.session, body.email, body.answer)
     if isinstance(answer, Challenged):
         _go_on(identity, attempt, pending, body.session, answer)

@@ -22,17 +22,17 @@ _PART = 4
 """A shorter part of an address (a "com", an initial) is in many a good password by chance."""
 
 
-def check(password: str, *, email: str, phone_number: str = "") -> None:
-    """Raises InvalidInput naming the first rule that the password breaks, never anything of the password."""
+def check(password: str, *, email: str, phone_number: str = "", place: str = "password") -> None:
+    """Raises InvalidInput naming ``place`` and the first rule that the password breaks, never anything of it."""
     for kept, rule in _rules(password):
         if not kept:
-            raise InvalidInput(f"password: {rule}")
+            raise InvalidInput(f"{place}: {rule}")
     own = _parts(email)
     lowered = password.casefold()
     if any(part in lowered for part in own):
-        raise InvalidInput("password: it must not hold the e-mail address or a part of it")
+        raise InvalidInput(f"{place}: it must not hold the e-mail address or a part of it")
     if _is_dressed_up(lowered) or _score(password, [*own, phone_number.lstrip("+")]) < SCORE:
-        raise InvalidInput("password: it is commonly used or easily guessed")
+        raise InvalidInput(f"{place}: it is commonly used or easily guessed")
 
 
 def _rules(password: str) -> tuple[tuple[bool, str], ...]:

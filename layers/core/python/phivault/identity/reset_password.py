@@ -9,15 +9,13 @@ factor, which nothing here changes.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
 
-from phivault.audit.event import Action, RiskLevel
+from phivault.audit.event import Action
 from phivault.errors import InvalidCredentials, PhivaultError, Unavailable
 from phivault.identity import inputs, passwords
-from phivault.identity.events import unattributed
 from phivault.identity.pending import account_of
 from phivault.identity.provider import Challenged
 from phivault.identity.service import Attempt, Identity
@@ -43,13 +41,13 @@ def reset_password(identity: Identity, body: ResetPassword, source: Source) -> C
         account = account_of(identity.keys, body.email)
         with identity.lockout.counting(account, source):
             # Inside, so that a locked account's attempts are refused without a line each that says they went on.
-            _record_attempt(identity, attempt)
+            attempt.record_begun(ATTEMPT)
             _reset(identity, attempt, body)
         attempt.user_id = identity.password_provider.user_id(body.email)
         if not attempt.user_id:  # the account vanished between the two calls
             raise InvalidCredentials
         ended = identity.sessions.end_all(attempt.user_id, identity.now())
-    _record(identity, attempt, f"sessions:ended:{ended}")
+    attempt.record(flags=(f"sessions:ended:{ended}",))
     return sign_in(identity, inputs.SignIn(email=body.email, password=body.new_password), source)
 
 
@@ -63,14 +61,3 @@ def _reset(identity: Identity, attempt: Attempt, body: ResetPassword) -> None:
             if attempt.user_id:
                 identity.sessions.end_all(attempt.user_id, identity.now())
         raise
-
-
-def _record_attempt(identity: Identity, attempt: Attempt) -> None:
-    # What can't be recorded mustn't happen, and whether the code is right shows only once the password is set.
-    _record(identity, attempt, ATTEMPT, RiskLevel.LOW)
-
-
-def _record(identity: Identity, attempt: Attempt, flag: str, risk: RiskLevel | None = None) -> None:
-    trace = replace(identity.trace(attempt.action, attempt.source), risk=risk, flags=(flag,))
-    event = unattributed(identity.keys, trace, email=attempt.email, user_id=attempt.user_id)
-    identity.recorder.append([event])

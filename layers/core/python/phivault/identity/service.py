@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from phivault.audit.event import Action
+from phivault.audit.event import Action, RiskLevel
 from phivault.audit.recorder import Recorder
 from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import PhivaultError
@@ -88,9 +88,17 @@ class Attempt:
             self.record(self.ground or error)
             raise
 
-    def record(self, error: PhivaultError | None = None) -> None:
+    def record_begun(self, flag: str) -> None:
+        """Before what can't be taken back, where only the provider's answer tells whether it happens: ``flag`` says so.
+        Raises Unavailable: then it mustn't be asked for."""
+        self.record(flags=(flag,), risk=RiskLevel.LOW)
+
+    def record(
+        self, error: PhivaultError | None = None, *, flags: tuple[str, ...] = (), risk: RiskLevel | None = None
+    ) -> None:
         """Raises Unavailable where the event can't be kept: then nothing may be answered but that."""
         trace = self.identity.trace(self.action, self.source, self.step, error)
+        trace = replace(trace, flags=flags, risk=risk)
         event = unattributed(self.identity.keys, trace, email=self.email, user_id=self.user_id)
         self.identity.recorder.append([event])
 
