@@ -205,7 +205,8 @@ def _persist(attempt: Callable[[], bool]) -> None:
     for number in range(_TRIES):
         if attempt():
             return
-        time.sleep(random.uniform(0, _PAUSE_SECONDS * 2**number))  # noqa: S311  (spreads retries, guards nothing)
+        # The random number spreads retries; it guards nothing.
+        time.sleep(random.uniform(0, _PAUSE_SECONDS * 2**number))  # noqa: S311  # nosec B311
     raise Conflict("The users of this tenant are being changed: try again")
 
 
