@@ -32,7 +32,7 @@ synth: ## CDK templates of both profiles through cdk-nag and cfn-lint, and their
 	@local/setup.sh infra
 	@$(PY) -m infra.layers
 	@$(PY) -m infra.synth
-	@$(PY) -m pytest -q -m infra tests/infra
+	@$(PY) -m pytest -q -m infra -n $(WORKERS) --dist loadfile tests/infra
 
 e2e: ## deploy the templates to an emulated account with IAM on, play the story, attack retention (needs Node)
 	@local/setup.sh infra
