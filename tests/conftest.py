@@ -1,5 +1,7 @@
 """Fixtures shared by all tests; each plugin starts and ends what it needs."""
 
+import os
+
 import boto3
 
 from local import surroundings
@@ -7,8 +9,23 @@ from local import surroundings
 surroundings.forget()  # of whoever runs the tests
 
 pytest_plugins = ["tests.support.postgres", "tests.support.aws", "tests.support.stack"]
+_found: dict[str, str] = {}
 
 
 def pytest_runtest_setup() -> None:
-    """boto3's default session keeps the credentials that it found first: every test has one of its own."""
+    """Clients keep the credentials and endpoints that they found first. boto3's default session is each test's own;
+    the product's clients go where the last test had another environment than this one begins with."""
     boto3.DEFAULT_SESSION = None
+    if _found and _found != _surroundings():
+        from phivault.adapters.aws import forget_clients
+
+        forget_clients()
+
+
+def pytest_runtest_call() -> None:
+    _found.clear()
+    _found.update(_surroundings())
+
+
+def _surroundings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}

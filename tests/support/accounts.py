@@ -25,13 +25,15 @@ class Account:
     tenant: str
     sms: bool = True
     permanent: bool = True
+    patient_id: str = ""
     email: str = field(default_factory=lambda: f"{secrets.token_hex(8)}@people.test")
     password: str = field(default_factory=lambda: "aA1!" + secrets.token_urlsafe(16))
     phone: str = field(default_factory=lambda: f"+1303555{secrets.randbelow(10_000):04d}")
 
     def __post_init__(self) -> None:
         attributes = {"email": self.email, "email_verified": "true", "custom:tenant_id": self.tenant}
-        named = _named(attributes | {"custom:role": self.role})
+        standing = {"custom:role": self.role} | ({"custom:patient_id": self.patient_id} if self.patient_id else {})
+        named = _named(attributes | standing)
         password = {} if self.permanent else {"TemporaryPassword": self.password}
         self.admin("admin_create_user", UserAttributes=named, MessageAction="SUPPRESS", **password)
         if self.permanent:

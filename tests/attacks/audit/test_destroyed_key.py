@@ -58,8 +58,7 @@ def worked(done: subprocess.CompletedProcess[str]) -> str:
 def erased(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Erased:
     folder, tenant = tmp_path_factory.mktemp("erased"), stack.tenants[0]
     subject = str(make(stack.api("clinician"), patient())["id"])
-    account = Account(stack, role="patient", tenant=tenant)
-    account.admin("admin_update_user_attributes", UserAttributes=[{"Name": "custom:patient_id", "Value": subject}])
+    account = Account(stack, role="patient", tenant=tenant, patient_id=subject)
     own = account.api()
     ok(own.get(f"/fhir/Patient/{subject}"))
     user = str(ok(own.get("/me"))["user_id"])

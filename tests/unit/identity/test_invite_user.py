@@ -9,7 +9,7 @@ import pytest
 
 from phivault.access.roles import Role
 from phivault.audit.event import RiskLevel
-from phivault.errors import AccessDenied, InvalidInput, NotFound, PhivaultError, SignInAgain, Unavailable
+from phivault.errors import AccessDenied, Conflict, InvalidInput, NotFound, PhivaultError, SignInAgain, Unavailable
 from phivault.identity.users.invite_by_operator import invite_by_operator
 from phivault.identity.users.invite_user import invite_user
 from phivault.identity.users.withdraw_invitation import withdraw_invitation
@@ -72,6 +72,13 @@ def test_a_body_that_is_refused_sends_nothing(office: Office, changed: dict[str,
     assert (event.success, event.error) == (False, "invalid")
 
 
+def test_a_refusal_names_the_rule(office: Office) -> None:
+    with pytest.raises(InvalidInput, match=r"^body: patient_id_with_the_role_patient_alone$"):
+        invite_user(office.call(), body(patient_id="p-1"))
+    with pytest.raises(InvalidInput, match=r"^email: not_an_email_address$"):
+        invite_user(office.call(), body(email="nobody"))
+
+
 def test_inviting_needs_an_administrator_who_signed_in_just_now(office: Office) -> None:
     with pytest.raises(SignInAgain):
         invite_user(office.call(age=400), body())
@@ -129,6 +136,14 @@ def test_an_operator_invites_a_new_tenants_first_administrator(office: Office) -
         RiskLevel.HIGH,
     )
     assert invite_by_operator(office.identity, "tenant-a", body(), by="AKIAOPERATOR").tenant == "tenant-a"
+
+
+def test_a_new_tenants_administrator_never_lands_in_one_that_has_users(office: Office) -> None:
+    with pytest.raises(Conflict):
+        invite_by_operator(office.identity, "tenant-a", body(role="tenant_admin"), by="AKIAOPERATOR", new=True)
+    assert office.world.messenger.emails == []
+    (event,) = office.recorded("admin.user-invite")
+    assert (event.success, event.error, event.user_id) == (False, "conflict", "AKIAOPERATOR")
 
 
 @pytest.mark.parametrize(("tenant", "changed"), [("", {}), ("a#b", {}), ("-", {}), ("tenant-a", {"role": "root"})])

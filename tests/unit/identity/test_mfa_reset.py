@@ -9,6 +9,7 @@ import pytest
 from phivault.access.roles import Role
 from phivault.audit.event import RiskLevel
 from phivault.errors import AccessDenied, Conflict, NotFound, SignInAgain, Unavailable
+from phivault.identity.directory import Status
 from phivault.identity.messages import Purpose
 from phivault.identity.mfa_reset import LIFETIME_SECONDS, done, effective
 from phivault.identity.users.approve_mfa_reset import approve_mfa_reset
@@ -58,6 +59,25 @@ def test_two_people_a_notice_each_and_a_day(office: Office, lost: str) -> None:
     for action, by in (("request", office.officer), ("approve", office.admin)):
         (event,) = office.recorded(f"admin.mfa-reset-{action}")
         assert (event.user_id, event.resource_id, event.risk) == (by.user_id, lost, RiskLevel.HIGH)
+
+
+@pytest.mark.parametrize("status", [Status.SUSPENDED, Status.OFFBOARDED])
+def test_who_asked_and_may_no_more_is_no_second_person(office: Office, lost: str, status: Status) -> None:
+    request_mfa_reset(office.call(office.officer), lost)
+    office.identity.directory.change_status("tenant-a", office.officer.user_id, status)
+    with pytest.raises(Conflict):
+        approve_mfa_reset(office.call(), lost)
+    cancel_mfa_reset(office.call(), lost)
+    request_mfa_reset(office.call(), lost)
+    approve_mfa_reset(office.call(office.second), lost)
+
+
+def test_who_asked_and_has_another_role_since_is_no_second_person(office: Office, lost: str) -> None:
+    request_mfa_reset(office.call(office.officer), lost)
+    office.identity.directory.change_role("tenant-a", office.officer.user_id, Role.AUDITOR, None)
+    with pytest.raises(Conflict):
+        approve_mfa_reset(office.call(), lost)
+    assert not effective(office.identity, lost)
 
 
 def test_it_waits_for_as_long_as_the_tenant_says(office: Office, lost: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from phivault.audit.event import Action, RiskLevel
 from phivault.errors import AccessDenied, Unauthenticated, Unavailable
+from phivault.identity.directory import Status
 from phivault.identity.inputs import Refresh
 from phivault.identity.provider import Tokens
 from phivault.identity.refresh import refresh
@@ -90,6 +91,29 @@ def test_a_user_who_lost_factor_or_role_is_denied(world: World, tokens: Tokens) 
     with pytest.raises(AccessDenied):
         _refresh(world, tokens)
     assert (world.events[-1].error, world.events[-1].risk) == ("denied", RiskLevel.HIGH)
+
+
+@pytest.mark.parametrize("status", [Status.SUSPENDED, Status.OFFBOARDED])
+def test_access_that_was_ended_halfway_is_not_refreshed(world: World, tokens: Tokens, status: Status) -> None:
+    user_id = world.person.sub
+    world.directory.change_status(world.person.tenant, user_id, status)  # and then an outage: the session stands
+    calls = world.provider.calls
+    with pytest.raises(Unauthenticated):
+        _refresh(world, tokens)
+    assert world.provider.calls == calls
+    assert [session.ended > 0 for session in world.state.sessions.values()] == [True]
+    with pytest.raises(Unauthenticated):
+        world.sessions.authenticate(authorized(tokens.access_token), HOME)
+    event = world.events[-2] if world.events[-1].action != Action.TOKEN_REFRESH else world.events[-1]
+    assert (event.success, event.error, event.risk) == (False, "unauthenticated", RiskLevel.HIGH)
+
+
+def test_nothing_is_refreshed_where_the_directory_cannot_be_asked(world: World, tokens: Tokens) -> None:
+    world.directory.down = True
+    with pytest.raises(Unavailable):
+        _refresh(world, tokens)
+    world.directory.down = False
+    assert _refresh(world, tokens)
 
 
 def test_a_role_changed_meanwhile_needs_a_new_sign_in(world: World, tokens: Tokens) -> None:
