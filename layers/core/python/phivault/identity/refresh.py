@@ -12,6 +12,7 @@ from phivault.audit.event import Action, RiskLevel
 from phivault.errors import Conflict, InvalidCredentials, PhivaultError, Unauthenticated
 from phivault.identity import events, inputs
 from phivault.identity.claims import Claims, read_own
+from phivault.identity.directory import Status
 from phivault.identity.provider import Tokens
 from phivault.identity.service import Attempt, Identity, lives, withheld
 from phivault.identity.session import Session, hash_of
@@ -36,8 +37,11 @@ def refresh(identity: Identity, body: inputs.Refresh, source: Source) -> Tokens:
         raise step.reused(body.refresh_token)
     try:
         identity.sessions.require_renewable(session, source)
+        user = identity.directory.user(session.tenant, session.user_id)
     except PhivaultError as error:
         raise step.refused(error) from None
+    if user is not None and user.status is not Status.ACTIVE:
+        raise step.over()
     return step.renewed(body.refresh_token)
 
 
@@ -76,6 +80,13 @@ class _Step:
 
     def refused(self, error: PhivaultError) -> PhivaultError:
         self._record(Action.TOKEN_REFRESH, error)
+        return error
+
+    def over(self) -> PhivaultError:
+        """The user is suspended or offboarded, and an outage kept that from ending this session: it ends here."""
+        self._identity.sessions.end(self._session)
+        error = Unauthenticated(_AGAIN)
+        self._record(Action.TOKEN_REFRESH, error, RiskLevel.HIGH)
         return error
 
     def reused(self, refresh_token: str) -> PhivaultError:
