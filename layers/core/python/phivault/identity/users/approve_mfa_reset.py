@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from phivault.access.roles import Role
 from phivault.audit.event import Action
 from phivault.errors import AccessDenied, Conflict, NotFound
 from phivault.identity.directory import Status
@@ -12,10 +13,12 @@ from phivault.identity.mfa_reset import LIFETIME_SECONDS, MfaReset
 from phivault.identity.users.call import Call
 from phivault.identity.users.request_mfa_reset import tell
 
+_DECIDING = frozenset({Role.TENANT_ADMIN, Role.SECURITY_OFFICER})
+
 
 def approve_mfa_reset(call: Call, user_id: str) -> MfaReset:
-    """Raises AccessDenied (oneself, or one's own request), NotFound, Conflict (approved or cancelled meanwhile) or
-    Unavailable, each recorded."""
+    """Raises AccessDenied (oneself, or one's own request), NotFound, Conflict (approved or cancelled meanwhile, or
+    asked for by somebody who may do so no more) or Unavailable, each recorded."""
     with call.failure_recorded(Action.MFA_RESET_APPROVE, user_id):
         call.require("admin:mfa-reset")
         user = call.other(user_id)
@@ -26,6 +29,9 @@ def approve_mfa_reset(call: Call, user_id: str) -> MfaReset:
             raise AccessDenied("Another person than the one who asked has to approve")
         if reset.approved_by or user.status is not Status.ACTIVE:
             raise Conflict("This reset was approved already, or the user is not active")
+        asker = call.identity.directory.user(call.tenant, reset.requested_by)
+        if asker is None or asker.status is not Status.ACTIVE or asker.role not in _DECIDING:
+            raise Conflict("Who asked for this reset may do so no more: cancel it and ask again")
         effective = int(call.identity.now()) + call.identity.rules.rules(call.tenant).cooling
         approved = replace(
             reset,
