@@ -43,8 +43,8 @@ def invite(
     """Invite somebody, such as a tenant's first administrator. Recorded first; the invitation is good for three days
     and for one account.
 
-    Exit status 1 where the tenant has no users and isn't said to be new, 2 for input or settings that can't be used, 3
-    for an outage: then repeat it.
+    Exit status 1 where the tenant has no users and isn't said to be new, or has some and is, 2 for input or settings
+    that can't be used, 3 for an outage: then repeat it.
     """
     body = {"email": email, "role": role.value} | ({"patient_id": patient} if patient else {})
     with explained():

@@ -7,19 +7,22 @@ import re
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from phivault.errors import InvalidInput
 from phivault.identity.provider import ChallengeName
 
 EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,253}")
 EMAIL_OCTETS = 254  # RFC 5321 section 4.5.3.1.3, less the angle brackets
+# What our own rules are called in an answer; it shows the name of a rule and never its text.
+_OTHER_ANSWER = "exactly one answer, the one the challenge takes"
 
 
 def normalised_email(value: str) -> str:
     """One spelling per account: no surrounding space, lower case. Raises ValueError where it isn't an address."""
     email = value.strip().lower()
     if not EMAIL.fullmatch(email) or len(email.encode()) > EMAIL_OCTETS:
-        raise ValueError("not an e-mail address")
+        raise PydanticCustomError("not_an_email_address", "not an e-mail address")
     return email
 
 
@@ -55,9 +58,10 @@ class Challenge(Body):
     def _one_answer(self) -> Self:
         wanted = "new_password" if self.challenge is ChallengeName.NEW_PASSWORD_REQUIRED else "code"
         if {name for name in ("code", "new_password") if getattr(self, name) is not None} != {wanted}:
-            raise ValueError(f"this challenge takes {wanted} alone")
+            raise PydanticCustomError(_OTHER_ANSWER, "it takes another answer, or one alone")
         if self.code is not None and self.code.isdigit() == (self.challenge is ChallengeName.SELECT_MFA_TYPE):
-            raise ValueError("a factor is chosen by its name, any other challenge takes digits")
+            # A factor is chosen by its name, any other challenge takes digits.
+            raise PydanticCustomError(_OTHER_ANSWER, "it takes another answer, or one alone")
         return self
 
     @property
@@ -100,6 +104,6 @@ def _distinct(members: list[tuple[str, Any]]) -> None:
 
 def _place(model: type[Body], location: tuple[int | str, ...], kind: str) -> str:
     if not location:
-        return f"body: {kind}" if kind != "value_error" else "body: exactly one answer, the one the challenge takes"
+        return f"body: {kind}"
     known = str(location[0]) if location[0] in model.model_fields else "an unknown member"
     return f"{known}: {kind}"

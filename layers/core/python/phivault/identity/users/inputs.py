@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from phivault.access.roles import Role
 from phivault.errors import InvalidInput, UnsupportedParameter
@@ -28,7 +29,7 @@ class ChangeRole(Body):
     @model_validator(mode="after")
     def _a_patient_for_patients(self) -> Self:
         if (self.role is Role.PATIENT) != (self.patient_id is not None):
-            raise ValueError("patient_id belongs to the role patient, and to no other")
+            raise PydanticCustomError("patient_id_with_the_role_patient_alone", "no other role has one")
         return self
 
 
@@ -47,7 +48,7 @@ class InviteUser(Body):
     @model_validator(mode="after")
     def _a_patient_for_patients(self) -> Self:
         if self.patient_id is not None and self.role is not Role.PATIENT:
-            raise ValueError("patient_id belongs to the role patient, and to no other")
+            raise PydanticCustomError("patient_id_with_the_role_patient_alone", "no other role has one")
         return self
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from phivault.audit.event import Action, RiskLevel
 from phivault.audit.system import system_event
-from phivault.errors import InvalidInput, NotFound, PhivaultError
+from phivault.errors import Conflict, InvalidInput, NotFound, PhivaultError
 from phivault.identity import invitations
 from phivault.identity.claims import TENANT_ID
 from phivault.identity.inputs import read
@@ -22,8 +22,9 @@ from phivault.identity.users.inputs import InviteUser
 def invite_by_operator(identity: Identity, tenant: str, body: bytes, *, by: str, new: bool = False) -> Invitation:
     """Sent, once it is recorded. ``by`` is the operator's AWS id; ``new`` says that the tenant has no user yet.
 
-    Raises InvalidInput, NotFound for a tenant without users that isn't said to be new (a typing error), or Unavailable;
-    what is refused or fails is recorded too, but for input that can't be read.
+    Raises InvalidInput, NotFound for a tenant without users that isn't said to be new (a typing error), Conflict for
+    one with users that is (another customer's), or Unavailable; what is refused or fails is recorded too, but for input
+    that can't be read.
     """
     if not TENANT_ID.fullmatch(tenant):
         raise InvalidInput("A tenant is named by its id")
@@ -44,8 +45,11 @@ def invite_by_operator(identity: Identity, tenant: str, body: bytes, *, by: str,
         identity.recorder.append([replace(event, risk=RiskLevel.HIGH) if asked.is_grave else event])
 
     try:
-        if not new and not identity.directory.users(tenant, limit=1):
+        has_users = bool(identity.directory.users(tenant, limit=1))
+        if not new and not has_users:
             raise NotFound("This tenant has no users; of one yet to be created, say --new")
+        if new and has_users:
+            raise Conflict("This tenant has users, so it isn't new; if it is the one that you mean, leave out --new")
         return invitations.invite(identity, tenant, asked.role, asked.patient_id, asked.email, by, record=record)
     except PhivaultError as error:
         record(error=error)
