@@ -18,6 +18,7 @@ BY_GATEWAY: Final = "> gateway"
 """Of an event that is about a request, and so about something that passed the gateway."""
 _REQUESTS: Final = "fhir."
 _RELATED: Final = "RelatedPerson"
+_USER: Final = "User"
 _KEY: Final = "SubjectKey"
 _READ: Final = (
     "action",
@@ -75,13 +76,23 @@ def of_finding(resource: str, id: str) -> str:
 def accounts_for(tenant: str, subject: str) -> Iterator[str]:
     """The keys, any of which accounts for an unwrap of this subject's key."""
     yield of_subject(tenant, subject)
-    if subject.startswith(_RELATED + "/"):
-        yield of_subject(tenant, f"{_RELATED}/*")
+    for type in (_RELATED, _USER):
+        if subject.startswith(type + "/"):
+            yield of_subject(tenant, f"{type}/*")
 
 
 def opens(tenant: str, _: str) -> Iterator[str]:
     """The same for the exporter, which records each tenant whose people it opens."""
     yield of_opening(tenant)
+
+
+def _users(event: dict[str, Any]) -> Iterator[str]:
+    if event["user_id"]:
+        yield event["user_id"]
+    if event["resource"] == _USER and event["resource_id"]:
+        yield event["resource_id"]
+    if event["action"] in (Action.USER_LIST, Action.USER_EXPORT):  # they open a page's addresses, and name none
+        yield "*"
 
 
 def _keys(event: dict[str, Any]) -> Iterator[str]:
@@ -92,8 +103,8 @@ def _keys(event: dict[str, Any]) -> Iterator[str]:
         yield of_subject(tenant, f"Patient/{event['patient']}")
     if event["personal_subject"]:
         yield of_subject(tenant, event["personal_subject"])
-    if event["user_id"]:
-        yield of_subject(tenant, f"User/{event['user_id']}")
+    for user in _users(event):
+        yield of_subject(tenant, f"{_USER}/{user}")
     if event["resource"] == _RELATED:
         # Whose relation somebody is stands sealed under their own key, which a search opens before it decides:
         # its intent names the type alone.
