@@ -71,6 +71,7 @@ def test_an_event_at_another_time_accounts_for_nothing(after: float) -> None:
         ("User/u1", {}),
         ("User/u2", {"personal_subject": "User/u2"}),
         ("Unattributed/2026-03-04", {"personal_subject": "Unattributed/2026-03-04"}),
+        ("Unattributed/2026-03-01", {"personal_subject": "Unattributed/2026-03-04"}),
         ("RelatedPerson/x", {"resource": "RelatedPerson", "resource_id": "x", "patient": "p1"}),
         ("RelatedPerson/x", {"resource": "RelatedPerson", "resource_id": "", "action": Action.SEARCH}),
         ("User/u9", {"resource": "User", "resource_id": "u9", "action": Action.USER_READ}),

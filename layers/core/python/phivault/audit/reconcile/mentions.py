@@ -19,6 +19,7 @@ BY_GATEWAY: Final = "> gateway"
 _REQUESTS: Final = "fhir."
 _RELATED: Final = "RelatedPerson"
 _USER: Final = "User"
+_UNATTRIBUTED: Final = "Unattributed"
 _KEY: Final = "SubjectKey"
 _READ: Final = (
     "action",
@@ -76,7 +77,7 @@ def of_finding(resource: str, id: str) -> str:
 def accounts_for(tenant: str, subject: str) -> Iterator[str]:
     """The keys, any of which accounts for an unwrap of this subject's key."""
     yield of_subject(tenant, subject)
-    for type in (_RELATED, _USER):
+    for type in (_RELATED, _USER, _UNATTRIBUTED):
         if subject.startswith(type + "/"):
             yield of_subject(tenant, f"{type}/*")
 
@@ -103,6 +104,9 @@ def _keys(event: dict[str, Any]) -> Iterator[str]:
         yield of_subject(tenant, f"Patient/{event['patient']}")
     if event["personal_subject"]:
         yield of_subject(tenant, event["personal_subject"])
+    if event["personal_subject"].startswith(_UNATTRIBUTED + "/"):
+        # Who isn't known yet goes on today with what yesterday's key sealed: an invitation is good for days.
+        yield of_subject(tenant, f"{_UNATTRIBUTED}/*")
     for user in _users(event):
         yield of_subject(tenant, f"{_USER}/{user}")
     if event["resource"] == _RELATED:
