@@ -17,6 +17,7 @@ from phivault.identity.provider import Challenged, ChallengeName, Tokens
 from phivault.identity.recover import Recover, recover
 from phivault.identity.recovery_codes import new_recovery_codes
 from phivault.identity.sign_in import sign_in
+from tests.unit.identity.administering import Office
 from tests.unit.identity.fakes import ELSEWHERE, HOME, Person, World
 from tests.unit.identity.signed_in import SignedIn
 
@@ -63,7 +64,9 @@ def test_another_users_code_does_not_fit(world: World, codes: tuple[str, ...]) -
 def test_another_users_reset_does_not_fit(world: World) -> None:
     thief, now = world.enrol(Person("thief@example.test")), int(time.time())
     world.clock.time = now
-    world.mfa_resets.request(MfaReset("r", world.person.sub, "tenant-a", "a-1", now - 9, now + 900, "a-2", now - 1))
+    office = Office(world)
+    two = office.officer.user_id, office.admin.user_id
+    world.mfa_resets.request(MfaReset("r", world.person.sub, "tenant-a", two[0], now - 9, now + 900, two[1], now - 1))
     with pytest.raises(InvalidCredentials):
         recover(world.identity, _body(thief, None), HOME)
     assert world.mfa_resets.rows

@@ -80,6 +80,20 @@ def test_who_asked_and_has_another_role_since_is_no_second_person(office: Office
     assert not effective(office.identity, lost)
 
 
+@pytest.mark.parametrize("gone", ["officer", "admin"])
+def test_a_reset_dies_with_the_office_of_either_of_its_two_people(office: Office, lost: str, gone: str) -> None:
+    request_mfa_reset(office.call(office.officer), lost)
+    approve_mfa_reset(office.call(), lost)
+    office.world.clock.time += DAY
+    assert effective(office.identity, lost)
+    office.identity.directory.change_status("tenant-a", getattr(office, gone).user_id, Status.SUSPENDED)
+    assert not effective(office.identity, lost)
+    with pytest.raises(Conflict):
+        done(office.identity, lost)
+    office.identity.directory.change_status("tenant-a", getattr(office, gone).user_id, Status.ACTIVE)
+    assert effective(office.identity, lost)
+
+
 def test_it_waits_for_as_long_as_the_tenant_says(office: Office, lost: str) -> None:
     rules = office.identity.rules.rules("tenant-a")
     office.identity.rules.replace_rules("tenant-a", replace(rules, cooling=3 * DAY, version=rules.version + 1))

@@ -17,6 +17,7 @@ from phivault.identity.mfa_reset import MfaReset
 from phivault.identity.provider import Challenged, ChallengeName, Tokens
 from phivault.identity.recover import Recover, recover
 from phivault.identity.recovery_codes import new_recovery_codes
+from tests.unit.identity.administering import Office
 from tests.unit.identity.fakes import ELSEWHERE, HOME, World
 from tests.unit.identity.signed_in import SignedIn
 
@@ -38,7 +39,9 @@ def _body(world: World, code: str | None, password: str = "") -> Recover:
 
 def _approved(world: World) -> MfaReset:
     now = int(world.clock())
-    reset = MfaReset("reset-1", world.person.sub, "tenant-a", "admin-1", now - 9, now + 900, "admin-2", now - 1)
+    office = Office(world)
+    by, other = office.officer.user_id, office.admin.user_id
+    reset = MfaReset("reset-1", world.person.sub, "tenant-a", by, now - 9, now + 900, other, now - 1)
     world.mfa_resets.request(reset)
     return reset
 

@@ -5,8 +5,9 @@
     (none) --request--> REQUESTED --approve, by another person--> APPROVED --the cooling period--> effective --> (none)
 
 From REQUESTED and APPROVED alike it is cancelled by an administrator, an officer or the user, until it is used. A
-request that nobody approves ends after seven days, an approval that nobody uses seven days after it took effect. What
-it is good for, and once: ``recover`` asks ``effective`` and takes it with ``done``.
+request that nobody approves ends after seven days, an approval that nobody uses seven days after it took effect, and
+either counts for nothing once one of the two people may decide no more. What it is good for, and once: ``recover`` asks
+``effective`` and takes it with ``done``.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from phivault.access.roles import Role
 from phivault.errors import Conflict
+from phivault.identity.directory import Status
 
 if TYPE_CHECKING:
     from phivault.identity.service import Identity
 
 LIFETIME_SECONDS = 7 * 24 * 3600
+DECIDING = frozenset({Role.TENANT_ADMIN, Role.SECURITY_OFFICER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +77,26 @@ class MfaResetStore(Protocol):
 
 def effective(identity: Identity, user_id: str) -> bool:
     """Whether the user may enrol a new factor without the lost ones. Decides nothing by itself: ``done`` does."""
-    reset = identity.mfa_resets.reset(user_id)
-    return reset is not None and reset.is_effective(identity.now())
+    return _effective(identity, user_id) is not None
 
 
 def done(identity: Identity, user_id: str) -> None:
     """Use the reset up, before anything is done in its name. Conflict where it was cancelled or used meanwhile."""
-    reset = identity.mfa_resets.reset(user_id)
-    if reset is None or not reset.is_effective(identity.now()):
+    reset = _effective(identity, user_id)
+    if reset is None:
         raise Conflict("There is no reset that is in effect")
     identity.mfa_resets.use(reset, identity.now())
+
+
+def may_decide(identity: Identity, tenant: str, user_id: str) -> bool:
+    """Whether who asked for or approved a reset counts as one of its two people, still."""
+    person = identity.directory.user(tenant, user_id)
+    return person is not None and person.status is Status.ACTIVE and person.role in DECIDING
+
+
+def _effective(identity: Identity, user_id: str) -> MfaReset | None:
+    reset = identity.mfa_resets.reset(user_id)
+    if reset is None or not reset.is_effective(identity.now()):
+        return None
+    people = (reset.requested_by, reset.approved_by)
+    return reset if all(may_decide(identity, reset.tenant, one) for one in people) else None

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from phivault.access.roles import Role
 from phivault.audit.event import Action
 from phivault.errors import AccessDenied, Conflict, NotFound
 from phivault.identity.directory import Status
 from phivault.identity.messages import Purpose
-from phivault.identity.mfa_reset import LIFETIME_SECONDS, MfaReset
+from phivault.identity.mfa_reset import LIFETIME_SECONDS, MfaReset, may_decide
 from phivault.identity.users.call import Call
 from phivault.identity.users.request_mfa_reset import tell
-
-_DECIDING = frozenset({Role.TENANT_ADMIN, Role.SECURITY_OFFICER})
 
 
 def approve_mfa_reset(call: Call, user_id: str) -> MfaReset:
@@ -29,8 +26,7 @@ def approve_mfa_reset(call: Call, user_id: str) -> MfaReset:
             raise AccessDenied("Another person than the one who asked has to approve")
         if reset.approved_by or user.status is not Status.ACTIVE:
             raise Conflict("This reset was approved already, or the user is not active")
-        asker = call.identity.directory.user(call.tenant, reset.requested_by)
-        if asker is None or asker.status is not Status.ACTIVE or asker.role not in _DECIDING:
+        if not may_decide(call.identity, call.tenant, reset.requested_by):
             raise Conflict("Who asked for this reset may do so no more: cancel it and ask again")
         effective = int(call.identity.now()) + call.identity.rules.rules(call.tenant).cooling
         approved = replace(
