@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 90.0
+READY_SECONDS = 180.0
 END_SECONDS = 30.0
 TOTP_STEP = 30
 
