@@ -212,12 +212,16 @@ def _step() -> int:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """The stack that the session shares: write under users and patients, never stop or change what others rely on."""
-    folder = tmp_path_factory.mktemp("stack")
+    yield from running(tmp_path_factory.mktemp("stack"))
+
+
+def running(folder: Path) -> Iterator[RunningStack]:
+    """A stack of its own, for a fixture to yield from."""
     run = Run.start(folder / "state", folder / "output.log")
     try:
-        running = RunningStack(run, run.wait_ready())
-        yield running
-        running.close()
+        started = RunningStack(run, run.wait_ready())
+        yield started
+        started.close()
         everyone = run.family
         assert run.interrupt() == 0, run.output
         assert processes.survivors(everyone, within=5) == []
