@@ -110,7 +110,7 @@ class TestAccounts:
         assert not accounts.exists(email)
         made = accounts.make(_account(email))
         assert not accounts.exists(email)
-        accounts.set_password(made.user_id, PASSWORD)
+        accounts.set_password(made, PASSWORD)
         assert accounts.exists(email)
         assert accounts.exists(email.upper())
 
@@ -123,7 +123,7 @@ class TestAccounts:
 
     def test_a_finished_one_stands_in_the_way(self, accounts: CognitoSignUps, stack: Stack) -> None:
         email = _email()
-        accounts.set_password(accounts.make(_account(email)).user_id, PASSWORD)
+        accounts.set_password(accounts.make(_account(email)), PASSWORD)
         stack.clock.ahead += ABANDONED_SECONDS + 1
         with pytest.raises(Conflict):
             accounts.make(_account(email))
@@ -162,7 +162,7 @@ class TestAccounts:
     def test_the_pool_refuses_weak_passwords_too(self, accounts: CognitoSignUps) -> None:
         made = accounts.make(_account(_email()))
         with pytest.raises(InvalidInput) as refused:
-            accounts.set_password(made.user_id, "weak")
+            accounts.set_password(made, "weak")
         assert "weak" not in refused.value.detail
 
     def test_a_pool_that_is_not_there(self) -> None:

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from phivault.errors import Conflict, InvalidCredentials, NotFound, Unavailable
-from phivault.identity.accounts import Made, NewAccount
+from phivault.identity.accounts import NewAccount
 from phivault.identity.invitations import Invitation
 from phivault.identity.pending_sign_up import PendingSignUp
 from phivault.identity.provider import ChallengeName
@@ -100,7 +100,7 @@ class FakeAccounts:
         self.looks.append(email)
         return email in self._provider.people
 
-    def make(self, account: NewAccount) -> Made:
+    def make(self, account: NewAccount) -> str:
         self._check()
         email = account.contact.email
         if email in self._provider.people:
@@ -109,7 +109,7 @@ class FakeAccounts:
         if (before.tenant, before.role) != (account.tenant, account.role):
             raise Conflict
         self.unfinished[email] = user_id, account
-        return Made(user_id)
+        return user_id
 
     def set_password(self, user_id: str, password: str) -> None:
         from tests.unit.identity.fakes import Person

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from phivault.adapters.aws import client, error_code, translated
 from phivault.adapters.cognito import REFUSED, WEAK
 from phivault.errors import AccessDenied, Conflict, InvalidInput, PhivaultError
-from phivault.identity.accounts import Made, NewAccount
+from phivault.identity.accounts import NewAccount
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -38,7 +38,7 @@ class CognitoSignUps:
         user = self._user(email)
         return user is not None and user["UserStatus"] != _UNFINISHED
 
-    def make(self, account: NewAccount) -> Made:
+    def make(self, account: NewAccount) -> str:
         try:
             with _refusals(*_TAKEN):
                 created = _api().admin_create_user(
@@ -49,13 +49,13 @@ class CognitoSignUps:
                 )
         except ClientError:
             return self._taken_up(account)
-        return Made(created["User"]["Username"])
+        return created["User"]["Username"]
 
     def set_password(self, user_id: str, password: str) -> None:
         with _refusals():
             _api().admin_set_user_password(UserPoolId=self._pool, Username=user_id, Password=password, Permanent=True)
 
-    def _taken_up(self, account: NewAccount) -> Made:
+    def _taken_up(self, account: NewAccount) -> str:
         """The unfinished account that stands in the way."""
         taken = Conflict("The address has an account: sign in with it")
         user = self._user(account.contact.email)
@@ -72,7 +72,7 @@ class CognitoSignUps:
                 Username=user["Username"],
                 UserAttributes=_listed(_phone(account) | _patient(account)),
             )
-        return Made(user["Username"])
+        return user["Username"]
 
     def _user(self, name: str) -> AdminGetUserResponseTypeDef | None:
         try:

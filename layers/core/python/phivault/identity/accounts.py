@@ -20,13 +20,6 @@ class NewAccount:
     sms: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """``user_id`` is the provider's sub."""
-
-    user_id: str
-
-
 class Accounts(Protocol):
     """Obligations: an account without a password of its user's can't be signed in to. AccessDenied where a trigger of
     ours refuses; Unavailable where no answer came. No error carries a value."""
@@ -34,10 +27,11 @@ class Accounts(Protocol):
     def exists(self, email: str) -> bool:
         """Whether a finished account has this address. It takes as long when none has."""
 
-    def make(self, account: NewAccount) -> Made:
-        """An account that nobody can sign in to yet. Conflict where the address has one, but for an unfinished one of
-        the same tenant and role that a broken sign-up left behind: that one is taken up, and its patient and number are
-        those of ``account``. It may have been for another patient: whoever sent two invitations meant the second."""
+    def make(self, account: NewAccount) -> str:
+        """An account that nobody can sign in to yet; its user id, the provider's sub. Conflict where the address has
+        one, but for an unfinished one of the same tenant and role that a broken sign-up left behind: that one is taken
+        up, and its patient and number are those of ``account``. It may have been for another patient: whoever sent two
+        invitations meant the second."""
 
     def set_password(self, user_id: str, password: str) -> None:
         """Finish the account. InvalidInput for a password that the provider's policy refuses."""

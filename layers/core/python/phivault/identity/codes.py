@@ -6,7 +6,7 @@ import hmac
 import secrets
 
 from phivault.crypto.subject_keys import SubjectKeys
-from phivault.identity.personal import NO_TENANT
+from phivault.identity.pseudonym import pseudonym
 
 LIFE_SECONDS = 600
 TRIES = 3
@@ -17,12 +17,11 @@ def new_code() -> str:
 
 
 def digest(keys: SubjectKeys, bound_to: str, code: str) -> str:
-    """How a code is remembered (hex): HMAC-SHA256, since a plain hash of six digits is undone in a moment.
+    """How a code is remembered: under a key, since a plain hash of six digits is undone in a moment.
 
     ``bound_to`` is the id of what the code is for: the same digits are another digest elsewhere.
     """
-    key = hmac.digest(keys.for_sealing(NO_TENANT, "Tenant").material, b"phivault one-time code v1", "sha256")
-    return hmac.new(key, f"{bound_to} {code}".encode(), "sha256").hexdigest()
+    return pseudonym(keys, "one-time code", bound_to, code)
 
 
 def matching_none() -> str:

@@ -125,19 +125,19 @@ def _admit(identity: Identity, place: Place) -> None:
 def _make(identity: Identity, attempt: Attempt, place: Place, to: Contact, password: str, sms: bool) -> None:
     """The account, signable-in by its last line alone: whatever breaks before leaves an unfinished one, which the next
     sign-up of the address takes up."""
-    made = identity.accounts.make(NewAccount(place.tenant, place.role, place.patient_id, to, sms))
-    attempt.user_id, subject = made.user_id, personal.user_subject(made.user_id)
-    person = personal.seal(identity.keys, place.tenant, subject, made.user_id, attempt.source, to.email)
+    user_id = identity.accounts.make(NewAccount(place.tenant, place.role, place.patient_id, to, sms))
+    attempt.user_id, subject = user_id, personal.user_subject(user_id)
+    person = personal.seal(identity.keys, place.tenant, subject, user_id, attempt.source, to.email)
     _record_account(identity, attempt, place, person)
-    before = identity.directory.user(place.tenant, made.user_id)
+    before = identity.directory.user(place.tenant, user_id)
     if before is None:
         created = int(identity.now())
-        user = User(made.user_id, place.tenant, place.role, place.patient_id, person, created)
+        user = User(user_id, place.tenant, place.role, place.patient_id, person, created)
         identity.directory.add_user(user)
     elif before.patient_id != place.patient_id:
-        identity.directory.change_role(place.tenant, made.user_id, place.role, place.patient_id)
-    identity.factors.phone_was_verified(made.user_id)
-    identity.accounts.set_password(made.user_id, password)
+        identity.directory.change_role(place.tenant, user_id, place.role, place.patient_id)
+    identity.factors.phone_was_verified(user_id)
+    identity.accounts.set_password(user_id, password)
 
 
 def _record_account(identity: Identity, attempt: Attempt, place: Place, person: Personal) -> None:

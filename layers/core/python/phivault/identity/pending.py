@@ -14,8 +14,8 @@ from typing import Protocol
 from phivault.access.principal import Personal
 from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import InvalidCredentials
-from phivault.identity.personal import NO_TENANT
 from phivault.identity.provider import Challenged, ChallengeName
+from phivault.identity.pseudonym import pseudonym
 
 LIFETIME_SECONDS = 15 * 60  # the longest that Cognito lets a session be answered
 LONGEST_SECONDS = 3600  # of a whole sign-in, however many challenges it has; the barrier of ended sessions lasts longer
@@ -76,11 +76,9 @@ class PendingSignIns:
 
 
 def account_of(keys: SubjectKeys, email: str) -> str:
-    """A name for the account that tells nothing of the address: HMAC-SHA256 (hex) under a key of the deployment's
-    own subject. A rotated key gives new names; what is kept under them lives for minutes."""
-    key = keys.for_sealing(NO_TENANT, "Tenant").material
-    purpose = hmac.digest(key, b"phivault account name v1", "sha256")
-    return hmac.new(purpose, email.encode(), "sha256").hexdigest()
+    """A name for the account that tells nothing of the address. What is kept under it, failures for a day and known
+    places for 30, is forgotten with a rotated key."""
+    return pseudonym(keys, "account", email)
 
 
 def _until(began: int, now: float) -> int:
