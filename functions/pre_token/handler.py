@@ -8,12 +8,9 @@ from phivault import bootstrap, logs
 from phivault.adapters.cognito import enrolled_factors
 from phivault.errors import PhivaultError
 from phivault.identity.pre_token import hash_of_nonce, nonce_of, refusal, require_granted, respond
+from phivault.identity.trigger import Refused, refused
 
 logs.configure("pre_token")
-
-
-class TokensRefused(Exception):
-    """Cognito shows this text to whoever asked for tokens, so it gives no ground away."""
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -27,9 +24,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         raise _recorded(event, error, context.aws_request_id) from None
 
 
-def _recorded(event: dict[str, Any], error: PhivaultError, request_id: str) -> TokensRefused:
+def _recorded(event: dict[str, Any], error: PhivaultError, request_id: str) -> Refused:
     try:
         bootstrap.recorder().append([refusal(event, error, request_id)])
     except PhivaultError as unrecorded:
-        return TokensRefused(unrecorded.code)
-    return TokensRefused(error.code)
+        return refused(unrecorded)
+    return refused(error)

@@ -17,6 +17,7 @@ from phivault.audit.event import Action, AuditEvent, RiskLevel
 from phivault.audit.recorder import Recorder
 from phivault.errors import Unavailable
 from phivault.identity.pre_token import hash_of_nonce
+from phivault.identity.trigger import Refused, RefusedUnavailable
 from tests.support.audit import MemoryEvents, MemoryIndex
 
 EVENT: dict[str, Any] = {
@@ -101,7 +102,7 @@ def test_an_enrolled_user_gets_our_claims(pool: Stubber, kept: MemoryEvents) -> 
 
 def test_a_user_without_a_factor_gets_none(pool: Stubber, kept: MemoryEvents) -> None:
     pool.add_response("admin_get_user", {"Username": EVENT["userName"]}, ASKED)
-    with pool, pytest.raises(function.TokensRefused) as refused:
+    with pool, pytest.raises(Refused) as refused:
         function.handler(EVENT, CONTEXT)
     assert str(refused.value) == "denied"
     (event,) = _recorded(kept)
@@ -114,7 +115,7 @@ def test_an_attribute_that_is_no_id_of_ours_is_not_recorded(pool: Stubber, kept:
     attributes = {"custom:tenant_id": "Jorun Zebrowski", "custom:role": "born 1957", "email": "jorun@example.test"}
     asked = EVENT | {"userName": "jorun@example.test", "request": {"userAttributes": attributes}}
     pool.add_response("admin_get_user", _user("SOFTWARE_TOKEN_MFA"))
-    with pool, pytest.raises(function.TokensRefused):
+    with pool, pytest.raises(Refused):
         function.handler(asked | {"triggerSource": "TokenGeneration_Authentication"}, CONTEXT)
     (event,) = _recorded(kept)
     assert (event.action, event.tenant, event.role, event.user_id) == (Action.TOKEN_ISSUE, "-", "", "")
@@ -123,7 +124,7 @@ def test_an_attribute_that_is_no_id_of_ours_is_not_recorded(pool: Stubber, kept:
 def test_a_refusal_that_cannot_be_recorded_is_a_refusal(pool: Stubber, kept: MemoryEvents) -> None:
     kept.failures = ["before"]
     pool.add_response("admin_get_user", {"Username": EVENT["userName"]}, ASKED)
-    with pool, pytest.raises(function.TokensRefused) as refused:
+    with pool, pytest.raises(RefusedUnavailable) as refused:
         function.handler(EVENT, CONTEXT)
     assert str(refused.value) == "unavailable"
 
@@ -131,7 +132,7 @@ def test_a_refusal_that_cannot_be_recorded_is_a_refusal(pool: Stubber, kept: Mem
 @pytest.mark.parametrize("code", ["InternalErrorException", "UserNotFoundException", "TooManyRequestsException"])
 def test_no_answer_about_factors_means_no_tokens(pool: Stubber, code: str) -> None:
     pool.add_client_error("admin_get_user", code, "clinician@example.test", 500)
-    with pool, pytest.raises(function.TokensRefused) as refused:
+    with pool, pytest.raises(Refused) as refused:
         function.handler(EVENT, CONTEXT)
     assert "clinician" not in repr(refused.value)
     assert refused.value.__suppress_context__
@@ -140,7 +141,7 @@ def test_no_answer_about_factors_means_no_tokens(pool: Stubber, code: str) -> No
 @pytest.mark.parametrize("event", [{}, {"version": "2"}, EVENT | {"request": {}}])
 def test_an_event_of_another_shape_gets_none(pool: Stubber, event: dict[str, Any]) -> None:
     pool.add_response("admin_get_user", _user("SOFTWARE_TOKEN_MFA"))
-    with pool, pytest.raises((KeyError, function.TokensRefused)):
+    with pool, pytest.raises((KeyError, Refused)):
         function.handler(event, CONTEXT)
 
 
@@ -158,7 +159,7 @@ def test_a_granted_nonce_leaves_cognitos_scope_however_often_cognito_asks(pool: 
 def test_a_nonce_that_was_not_granted_gets_no_tokens_and_is_recorded(
     pool: Stubber, grants: Grants, kept: MemoryEvents, event: dict[str, Any]
 ) -> None:
-    with pool, pytest.raises(function.TokensRefused):
+    with pool, pytest.raises(Refused):
         function.handler(event, CONTEXT)
     (recorded,) = _recorded(kept)
     assert (recorded.action, recorded.error, recorded.risk) == (Action.TOKEN_REFRESH, "denied", RiskLevel.HIGH)
@@ -174,5 +175,5 @@ def test_a_nonce_changes_nothing_about_a_sign_in(pool: Stubber, grants: Grants) 
 
 def test_no_answer_about_a_nonce_means_no_tokens(pool: Stubber, grants: Grants) -> None:
     grants.down = True
-    with pool, pytest.raises(function.TokensRefused):
+    with pool, pytest.raises(RefusedUnavailable):
         function.handler(_naming("granted"), CONTEXT)

@@ -154,7 +154,7 @@ def before_tokens(recording: Recording) -> None:
     assert recording.invoke("pre_token", event)["response"]["claimsAndScopeOverrideDetails"]
     event["request"]["userAttributes"]["custom:role"] = "nobody"
     recording.s3.fail(Fault.LOST, once=True, only="s3 PUT")
-    with pytest.raises(WorkerDied, match="TokensRefused"):
+    with pytest.raises(WorkerDied, match="Refused"):
         recording.invoke("pre_token", event)
 
 
