@@ -16,11 +16,12 @@ run: setup ## run the whole product on this machine, http://127.0.0.1:$(PORT)
 test: setup ## run every test that needs no extra system package, in $(WORKERS) processes
 	@$(PY) -m pytest -q -m "not infra" -n $(WORKERS) --dist loadfile $(ARGS)
 
-check: ## ruff, mypy strict, import-linter, bandit, secrets scan
+check: ## ruff, mypy strict, import-linter, Cedar policies, bandit, secrets scan
 	@local/setup.sh infra
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache
+	@$(PY) -m local.policies
 	@.venv/bin/bandit -q -c pyproject.toml -r layers/core/python functions local infra
 	@git ls-files -z | xargs -0 .venv/bin/detect-secrets-hook --disable-plugin KeywordDetector \
 	  --exclude-files '^(requirements|tests/vectors)/'

@@ -42,7 +42,14 @@ class Function:
     memory_mb: int = 1024
     local: bool = True
 
+    @property
+    def database_role(self) -> str:
+        """Whom it signs in to the database as; empty where it doesn't."""
+        return next((grant.part for grant in self.grants if "rds-db:connect" in grant.actions), "")
 
+
+ON_FORMER = frozenset({"kms:Decrypt", "kms:DescribeKey"})
+"""Actions that a grant gives, too, on keys that its setting named before: what they encrypted is still opened."""
 RECORD = (
     Grant("audit_bucket", ("s3:PutObject", "s3:PutObjectRetention", "s3:GetObject")),
     Grant("audit_index_table", ("dynamodb:BatchWriteItem",)),
@@ -60,7 +67,12 @@ KEYS = (
     Grant("subject_key_arn", ("kms:GenerateDataKey", "kms:Decrypt")),
     Grant("subject_keys_table", ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")),
 )
-KEYS_SETTINGS = ("subject_key_arn", "subject_keys_table", "subject_key_cache_seconds")
+KEYS_SETTINGS = (
+    "subject_key_arn",
+    "former_subject_key_arns",
+    "subject_keys_table",
+    "subject_key_cache_seconds",
+)
 # A session's row and its tenant's rules in one call; when it was last used, once a minute.
 SESSION = (Grant("access_state_table", ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")),)
 SESSION_SETTINGS = ("access_state_table", "client_id", "token_issuer")

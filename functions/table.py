@@ -20,7 +20,9 @@ from functions.row import (
     Grant,
     Route,
 )
+from functions.table_access import ACCESS
 from functions.table_identity import IDENTITY
+from functions.table_keys import KEEPING
 from functions.table_log import LOG
 
 _OTHERS: tuple[Function, ...] = (
@@ -31,12 +33,17 @@ _OTHERS: tuple[Function, ...] = (
         routes=(
             Route("GET", "/v1/fhir/metadata", public=True),
             Route("POST", "/v1/fhir", max_body=4 << 20),
-            Route("POST", "/v1/fhir/{type}"),
+            Route("POST", "/v1/fhir/{type}", max_body=5 << 20),  # a Binary; the limit is by type
+            Route("POST", "/v1/fhir/{type}/$validate", max_body=5 << 20),
             Route("GET", "/v1/fhir/{type}"),
+            Route("POST", "/v1/fhir/{type}/_search"),
             Route("GET", "/v1/fhir/{type}/{id}"),
-            Route("PUT", "/v1/fhir/{type}/{id}"),
+            Route("PUT", "/v1/fhir/{type}/{id}", max_body=5 << 20),
+            Route("PATCH", "/v1/fhir/{type}/{id}"),
             Route("DELETE", "/v1/fhir/{type}/{id}"),
+            Route("GET", "/v1/fhir/{type}/{id}/_history"),
             Route("GET", "/v1/fhir/{type}/{id}/_history/{version}"),
+            Route("GET", "/v1/fhir/{type}/{id}/$everything"),
         ),
         settings=(
             API_SETTINGS
@@ -51,7 +58,7 @@ _OTHERS: tuple[Function, ...] = (
             *KEYS,
             *POSTGRES,
             *SESSION,
-            Grant("access_state_table", ("dynamodb:PutItem",)),
+            Grant("access_state_table", ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query")),
         ),
     ),
     Function(
@@ -98,4 +105,4 @@ _OTHERS: tuple[Function, ...] = (
     ),
 )
 
-TABLE: tuple[Function, ...] = (*IDENTITY, *_OTHERS, *LOG)
+TABLE: tuple[Function, ...] = (*IDENTITY, *_OTHERS, *ACCESS, *LOG, *KEEPING)

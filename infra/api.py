@@ -17,36 +17,34 @@ from constructs import Construct
 from functions.row import Function, Route
 from functions.table import TABLE
 from infra import waf
+from infra.access_log import ACCESS_LOG
 from infra.acknowledge import acknowledge, managed_policies
 from infra.gateway_responses import gateway_responses
 from infra.identity import RESOURCE_SERVER, SCOPE
 from infra.logs import log_group, named
 from infra.request_models import MODELS, schema
 from infra.settings import Deployment
-from phivault.web import EXPOSED, PURPOSE_HEADER
+from phivault.records.binary import RAW_TYPES
+from phivault.web import CONTEXT_HEADER, EXPOSED, PROJECT_HEADER, PURPOSE_HEADER
 
 STAGE: Final = "prod"
 TLS: Final = "SecurityPolicy_TLS13_1_3_2025_09"
 REQUIRED_SCOPE: Final = f"{RESOURCE_SERVER}/{SCOPE}"
 PREFLIGHT_MINUTES: Final = 10
-ALLOWED_HEADERS: Final = ("Authorization", "Content-Type", PURPOSE_HEADER, "If-Match", "Idempotency-Key")
+ALLOWED_HEADERS: Final = (
+    "Authorization",
+    "Content-Type",
+    PURPOSE_HEADER,
+    PROJECT_HEADER,
+    "If-Match",
+    "If-None-Exist",
+    "Idempotency-Key",
+    "Prefer",
+    CONTEXT_HEADER,
+)
 AUTH: Final = "/v1/auth/"
 SIGN_IN_RATE, SIGN_IN_BURST = 20, 40
 """Requests a second to each way in that needs no token, all clients together."""
-ACCESS_LOG: Final = {
-    "request_id": "$context.requestId",
-    "at": "$context.requestTimeEpoch",
-    "method": "$context.httpMethod",
-    "route": "$context.resourcePath",  # as in the table: the path itself holds ids
-    "status": "$context.status",
-    "latency_ms": "$context.responseLatency",
-    "function_ms": "$context.integrationLatency",
-    "bytes": "$context.responseLength",
-    "tls": "$context.tlsVersion",
-    "answered": "$context.error.responseType",
-    "waf": "$context.waf.status",
-}
-"""No address, no user, no path, no query, no user agent: who did what stands sealed in the audit log."""
 
 
 class Api(Construct):
@@ -58,7 +56,7 @@ class Api(Construct):
         settings: Deployment,
         key_arn: str,
         pool: cognito.IUserPool,
-        aliases: Mapping[str, lambda_.Alias],
+        aliases: Mapping[str, lambda_.IFunction],
     ) -> None:
         super().__init__(scope, "Api")
         self._settings, self._aliases = settings, aliases
@@ -85,6 +83,7 @@ class Api(Construct):
             rest_api_name=settings.prefix,
             description=f"phivault {settings.profile}",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
+            binary_media_types=list(RAW_TYPES),
             disable_execute_api_endpoint=bool(settings.domain_name),
             cloud_watch_role=False,
             deploy_options=apigateway.StageOptions(
@@ -146,7 +145,7 @@ class Api(Construct):
             return None
         return apigateway.CorsOptions(
             allow_origins=origins,
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=list(ALLOWED_HEADERS),
             expose_headers=list(EXPOSED),
             max_age=Duration.minutes(PREFLIGHT_MINUTES),
@@ -201,7 +200,8 @@ class Api(Construct):
     def _protect(self, key_arn: str) -> None:
         rules = [
             waf.managed("AWSManagedRulesAmazonIpReputationList"),
-            waf.managed("AWSManagedRulesCommonRuleSet", *waf.BODY_RULES),
+            waf.managed("AWSManagedRulesCommonRuleSet", *waf.COUNTED),
+            waf.no_long_query(beyond=waf.FHIR),
             waf.managed("AWSManagedRulesKnownBadInputsRuleSet"),
             waf.rate("sign-ins", waf.SIGN_INS_PER_ADDRESS, AUTH),
             waf.rate("requests", waf.REQUESTS_PER_ADDRESS),

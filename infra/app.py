@@ -1,4 +1,4 @@
-"""The app: stateful stacks, and one without state on top of them."""
+"""The app: stateful stacks, and two without state on top of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from aws_cdk import App
 
+from infra.api_stand import ApiStand
 from infra.application import Application, Stores
 from infra.audit_log import AuditLog
 from infra.code import Sources
@@ -49,4 +50,6 @@ def stacks(app: App, settings: Deployment, sources: Sources) -> Application:
         state=state,
     )
     WitnessStand(app, settings, keys, sources)
-    return Application(app, settings, stores, sources)
+    application = Application(app, settings, stores, sources)
+    ApiStand(app, settings, keys, stores.identity).add_dependency(application, "it calls the functions by name")
+    return application

@@ -1,22 +1,18 @@
-"""Everything without data of its own: functions, API, alerts, releases. It can be replaced as a whole."""
+"""What has no data of its own: functions, alerts, releases. It can be replaced as a whole."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 
-from aws_cdk import CfnOutput
-from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from functions.row import Function
 from functions.table import TABLE
-from infra.api import STAGE, Api
 from infra.audit_log import AuditLog
 from infra.code import Sources
 from infra.database import Database
@@ -33,8 +29,9 @@ from infra.network import FUNCTIONS, Network
 from infra.place import Place
 from infra.recording import OBJECTS, joined, recording
 from infra.release import Releases
-from infra.settings import Deployment
+from infra.settings import DATABASE_BACKUP_DAYS, Deployment
 from infra.state import State
+from infra.unanchored import Unanchored
 from infra.witness import NAME as WITNESS
 
 MIGRATE = "cloudformation"
@@ -81,7 +78,7 @@ class Application(Place):
         releases = Releases(self, settings, self.alerts)
         for function in self.functions.values():
             releases.watch(function)
-        self._api()
+        Unanchored(self, settings, self.functions["records"].log, self.alerts)
 
     def _topic(self) -> sns.Topic:
         topic = sns.Topic(self, "AlertTopic", master_key=self._stores.keys.data, enforce_ssl=True)
@@ -144,7 +141,9 @@ class Application(Place):
             "exporter_function": settings.function_arn("exporter"),
             "trail_bucket": stores.evidence.trail.ref,
             "gateway_log_group": f"/{settings.prefix}/api",
-            "subject_key_arn": stores.keys.subjects.key_arn,
+            "subject_key_arn": stores.keys.wrapping,
+            "former_subject_key_arns": self.to_json_string(list(stores.keys.formerly_wrapping)),
+            "subject_key_recovery_days": str(DATABASE_BACKUP_DAYS),
             "subject_keys_table": stores.state.subject_keys.ref,
             "subject_key_cache_seconds": "300",
             "access_state_table": stores.state.access_state.ref,
@@ -181,7 +180,7 @@ class Application(Place):
             "sealer_function": self.settings.function_arn("sealer"),
             "exporter_function": self.settings.function_arn("exporter"),
             "gateway_log_group": self._gateway_log_arn(),
-            "subject_key_arn": stores.keys.subjects.key_arn,
+            "subject_key_arn": stores.keys.wrapping,
             "subject_keys_table": stores.state.subject_keys.attr_arn,
             "access_state_table": stores.state.access_state.attr_arn,
             "user_pool_id": stores.identity.pool.attr_arn,
@@ -191,15 +190,7 @@ class Application(Place):
             "postgres_secret_arn": stores.database.secret_arn,
         }
         parts = {("postgres_host", role): arn for role, arn in stores.database.user_arns().items()}
-        return Resources(arns, parts)
-
-    def _api(self) -> None:
-        pool = cognito.UserPool.from_user_pool_arn(self, "Pool", self._stores.identity.pool.attr_arn)
-        aliases: dict[str, lambda_.Alias] = {name: made.alias for name, made in self.functions.items()}
-        api = Api(self, self.settings, self._key_arn, pool, aliases)
-        own = f"https://{self.settings.domain_name}"
-        CfnOutput(self, "BaseUrl", value=own if self.settings.domain_name else api.api.url_for_path("/"))
-        CfnOutput(self, "Stage", value=STAGE)
+        return Resources(arns, parts, former={"subject_key_arn": stores.keys.formerly_wrapping})
 
 
 def _row(trigger: str) -> Function:

@@ -17,7 +17,7 @@ from infra.network import DATABASE, POSTGRES, Network
 from infra.place import Place
 from infra.settings import DATABASE_BACKUP_DAYS, Deployment
 from local.postgres_files import SETTINGS as LOCAL_SETTINGS
-from phivault.adapters.postgres.bootstrap import APP, OWNER
+from phivault.adapters.postgres.bootstrap import ROLES
 
 ENGINE, VERSION, FAMILY = "aurora-postgresql", "17.7", "aurora-postgresql17"
 CERTIFICATE_AUTHORITY = "rds-ca-rsa2048-g1"
@@ -49,7 +49,7 @@ class Database(Place):
     def user_arns(self) -> dict[str, str]:
         """What rds-db:connect is granted on, by database role."""
         users = f"arn:{self.partition}:rds-db:{self.region}:{self.account}:dbuser"
-        return {role: f"{users}:{self.cluster.attr_db_cluster_resource_id}/{role}" for role in (APP, OWNER)}
+        return {role: f"{users}:{self.cluster.attr_db_cluster_resource_id}/{role}" for role in ROLES}
 
     def _cluster(self) -> rds.CfnDBCluster:
         settings = self.settings

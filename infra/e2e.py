@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from functions.table import TABLE
+
 type Template = dict[str, Any]
+
+_ROLES = {f"functions.{row.name}.handler.handler": row.database_role for row in TABLE}
+"""Whom a function signs in to the database as, by its handler."""
 
 REJECTED = frozenset(
     {
@@ -54,10 +59,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The PostgreSQL that stands for Aurora: DSNs with passwords, of the functions' role and of migrations'."""
+    """The PostgreSQL that stands for Aurora: DSNs with passwords, by database role."""
 
-    app_dsn: str
-    owner_dsn: str
+    dsns: Mapping[str, str]
 
 
 def adapt(stack: str, template: Template, database: Embedded) -> list[Difference]:
@@ -128,8 +132,7 @@ def _use(stack: str, template: Template, database: Embedded) -> Iterator[Differe
             continue
         variables = body["Properties"].get("Environment", {}).get("Variables", {})
         if "PHIVAULT_POSTGRES_HOST" in variables:
-            migrates = "PHIVAULT_POSTGRES_SECRET_ARN" in variables
-            variables["PHIVAULT_POSTGRES_DSN"] = database.owner_dsn if migrates else database.app_dsn
+            variables["PHIVAULT_POSTGRES_DSN"] = database.dsns[_ROLES[body["Properties"]["Handler"]]]
             variables["PHIVAULT_PROFILE"] = "local"
             what = f"profile local and a DSN in the environment of {place}"
             yield Difference(stack, place, what, "the embedded PostgreSQL stands for Aurora")

@@ -26,8 +26,8 @@ _OPENED: Final = {
     "noncurrentVersionExpiration": {"noncurrentDays": 1},
 }
 """Personal fields that somebody had opened: gone soon after they were fetched, or an erasure wouldn't reach them."""
-_ASKED: Final = ("sealer", "exporter")
-"""Functions that sign with the log's key, for whoever may invoke them."""
+_ASKED: Final = ("sealer", "exporter", "rotator")
+"""Functions that sign with the log's key, or open and end keys of subjects, for whoever may invoke them."""
 _NOT_REPLICATED = ("HIPAA.Security-S3BucketReplicationEnabled", "NIST.800.53.R5-S3BucketReplicationEnabled")
 _NOT_KMS = ("HIPAA.Security-S3DefaultEncryptionKMS", "NIST.800.53.R5-S3DefaultEncryptionKMS")
 

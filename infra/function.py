@@ -63,10 +63,10 @@ class TableFunction(Construct):
     def __init__(self, scope: Construct, row: Function, place: Place, given: Given) -> None:
         super().__init__(scope, row.name.replace("_", " ").title().replace(" ", ""))
         self.row = row
-        self._log = log_group(self, "Log", f"/{place.settings.prefix}/{row.name}", place.settings, place.key_arn)
+        self.log = log_group(self, "Log", f"/{place.settings.prefix}/{row.name}", place.settings, place.key_arn)
         self.role = role_for(self, "Role", "lambda.amazonaws.com")
         stream = given.streams.get(row.trigger, "")
-        use = Platform(arn_of(self, self._log), place.dead_letters.queue_arn, stream)
+        use = Platform(arn_of(self, self.log), place.dead_letters.queue_arn, stream)
         statements = [*granted(row, given.resources), *platform(row, use)]
         self.policy = managed_policy(self, "Policy", self.role, statements)
         self.function = self._function(place, given)
@@ -95,7 +95,7 @@ class TableFunction(Construct):
             reserved_concurrent_executions=settings.reserved_concurrency or None,
             dead_letter_queue=place.dead_letters,
             tracing=lambda_.Tracing.ACTIVE,
-            log_group=named(self, "NamedLog", self._log),
+            log_group=named(self, "NamedLog", self.log),
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
             **(inside if row.postgres else {}),
         )
@@ -105,7 +105,7 @@ class TableFunction(Construct):
         reasons += [WILDCARDS[INTERFACES]] if self.row.postgres else []
         reasons += [WILDCARDS[STREAMS]] if self.row.trigger.startswith("dynamodb:") else []
         wildcards(self.policy, "; ".join(reasons), "*")
-        wildcards(self.policy, "The streams of the function's own log", f"{arn_of(self, self._log)}:log-stream:*")
+        wildcards(self.policy, "The streams of the function's own log", f"{arn_of(self, self.log)}:log-stream:*")
         beyond = [
             one for one in self.row.grants if ON_OBJECTS & set(one.actions) or not one.setting.endswith("_bucket")
         ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from functions.row import Function, Grant
+from functions.row import ON_FORMER, Function, Grant
 
 type Statement = dict[str, Any]
 
@@ -51,11 +51,13 @@ WILDCARDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """ARNs by the setting that names the resource; for ``parts``, by setting and part. ``indexes`` are a table's."""
+    """ARNs by the setting that names the resource; for ``parts``, by setting and part. ``indexes`` are a table's.
+    ``former`` are those of keys that the setting named before: what they encrypted is still opened."""
 
     arns: Mapping[str, str]
     parts: Mapping[tuple[str, str], str] = field(default_factory=dict)
     indexes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    former: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,9 @@ def granted(function: Function, resources: Resources) -> Iterator[Statement]:
     for grant in function.grants:
         for actions, on in _split(grant, resources):
             yield {"Action": list(actions), "Resource": on[0] if len(on) == 1 else list(on)}
+        opening = [action for action in grant.actions if action in ON_FORMER]
+        if opening and (former := resources.former.get(grant.setting)):
+            yield {"Action": opening, "Resource": list(former)}
 
 
 def _split(grant: Grant, resources: Resources) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:

@@ -69,7 +69,8 @@ class Identity(Place):
         """The pool isn't among the values: it names its triggers, and can't be named by them."""
         values = {
             "access_state_table": state.access_state.ref,
-            "subject_key_arn": keys.subjects.key_arn,
+            "subject_key_arn": keys.wrapping,
+            "former_subject_key_arns": self.to_json_string(list(keys.formerly_wrapping)),
             "subject_keys_table": state.subject_keys.ref,
             "subject_key_cache_seconds": "300",
             "email_sender": self.settings.email_sender,
@@ -77,11 +78,12 @@ class Identity(Place):
         arns = {
             "user_pool_id": self.pool.attr_arn,
             "access_state_table": state.access_state.attr_arn,
-            "subject_key_arn": keys.subjects.key_arn,
+            "subject_key_arn": keys.wrapping,
             "subject_keys_table": state.subject_keys.attr_arn,
             "email_identity_arn": self.settings.email_identity,
         }
-        return joined(recording(self.settings, log), Given(values, Resources(arns)))
+        own = Resources(arns, former={"subject_key_arn": keys.formerly_wrapping})
+        return joined(recording(self.settings, log), Given(values, own))
 
     @property
     def issuer(self) -> str:

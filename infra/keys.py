@@ -29,6 +29,17 @@ class Keys(Place):
         kms.CfnAlias(self, "LogAlias", alias_name=settings.log_key_alias, target_key_id=self.log.ref)
         self._let_services_use_data()
 
+    @property
+    def wrapping(self) -> str:
+        """The ARN of the key that wraps subject keys."""
+        return self.settings.subject_key_arn or self.subjects.key_arn
+
+    @property
+    def formerly_wrapping(self) -> tuple[str, ...]:
+        """Those that wrapped before; our own too, once another wraps."""
+        own = (self.subjects.key_arn,) if self.settings.subject_key_arn else ()
+        return (*own, *self.settings.former_subject_key_arns)
+
     def _key(self, name: str, description: str) -> kms.Key:
         return kms.Key(
             self,

@@ -41,6 +41,7 @@ def joined(one: Given, other: Given) -> Given:
         {**one.resources.arns, **other.resources.arns},
         {**one.resources.parts, **other.resources.parts},
         {**one.resources.indexes, **other.resources.indexes},
+        {**one.resources.former, **other.resources.former},
     )
     return Given(
         {**one.values, **other.values},

@@ -20,6 +20,14 @@ from phivault.identity.resend_code import ResendCode
 from phivault.identity.reset_password import ResetPassword
 from phivault.identity.sign_up import SignUp
 from phivault.identity.users.inputs import ChangeRole, InviteUser
+from phivault.permissions.break_glass.open_glass import OpenGlass
+from phivault.permissions.break_glass.review_glass import ReviewGlass
+from phivault.permissions.care_team_join import CareTeamMember
+from phivault.permissions.explain import Explain
+from phivault.permissions.grants.terms import ApproveGrant, ChangeGrant, ProposeGrant, RollBackGrant
+from phivault.permissions.policies.propose import ProposePolicies
+from phivault.permissions.policies.rollback import RollBack
+from phivault.permissions.restriction_set import Restrict
 
 MODELS: Final[dict[tuple[str, str], type[BaseModel]]] = {
     ("POST", "/v1/auth/sign-in"): inputs.SignIn,
@@ -39,6 +47,17 @@ MODELS: Final[dict[tuple[str, str], type[BaseModel]]] = {
     ("PUT", "/v1/admin/users/{id}/role"): ChangeRole,
     ("PUT", "/v1/admin/settings"): SettingsChange,
     ("PUT", "/v1/admin/ip-allow-list"): AllowListChange,
+    ("POST", "/v1/admin/policies/explain"): Explain,
+    ("POST", "/v1/admin/policies"): ProposePolicies,
+    ("POST", "/v1/admin/policies/rollback"): RollBack,
+    ("POST", "/v1/admin/grants"): ProposeGrant,
+    ("PUT", "/v1/admin/grants/{id}"): ChangeGrant,
+    ("POST", "/v1/admin/grants/{id}/approve"): ApproveGrant,
+    ("POST", "/v1/admin/grants/{id}/rollback"): RollBackGrant,
+    ("PUT", "/v1/patients/{id}/care-team/{user}"): CareTeamMember,
+    ("PUT", "/v1/patients/{id}/restriction"): Restrict,
+    ("POST", "/v1/break-glass"): OpenGlass,
+    ("POST", "/v1/break-glass/{id}/review"): ReviewGlass,
 }
 """Sign-out may come without a body, which a model would refuse."""
 _DRAFT = "http://json-schema.org/draft-04/schema#"
@@ -58,6 +77,8 @@ def _reduced(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
     kept = {name: value for name, value in node.items() if name in _KEPT}
     if "properties" in kept:
         kept["properties"] = {name: _reduced(inner, definitions) for name, inner in kept["properties"].items()}
+    if isinstance(kept.get("additionalProperties"), dict):
+        kept["additionalProperties"] = _reduced(kept["additionalProperties"], definitions)
     if "anyOf" in kept:
         kept["anyOf"] = [_reduced(inner, definitions) for inner in kept["anyOf"]]
     return kept

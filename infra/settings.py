@@ -85,6 +85,13 @@ class Deployment(BaseModel):
     refresh_token_hours: int = Field(12, ge=1, le=24, description="Life of a refresh token, which is used once")
 
     deletion_protection: bool = Field(True, description="Of the database, the tables and the user pool")
+    subject_key_arn: str = Field(
+        "", description="The KMS key that wraps subject keys; empty: the one that the stack makes (docs/keys.md)"
+    )
+    former_subject_key_arns: Listed[str] = Field(
+        (), description="KMS keys that wrapped subject keys before, as a JSON list: they unwrap until they are unused"
+    )
+
     min_acu: float = Field(0.5, ge=0, le=128, multiple_of=0.5, description="Aurora's least capacity; 0 pauses it")
     max_acu: float = Field(8, ge=1, le=256, multiple_of=0.5, description="Aurora's largest capacity")
     database_readers: int = Field(1, ge=0, le=5, description="Instances that take over when the writer fails")
@@ -141,10 +148,19 @@ class Deployment(BaseModel):
         if self.certificate_arn and not self.certificate_arn.startswith(f"arn:aws:acm:{self.region}:{self.account}:"):
             yield "certificate_arn: isn't a certificate of this account and region"
         yield from self._senders()
+        yield from self._wrapping()
         if self.alert_email and "@" not in self.alert_email:
             yield "alert_email: isn't an address"
         if len(set(self.tenant_context_key_ids)) != len(self.tenant_context_key_ids):
             yield "tenant_context_key_ids: names a key twice"
+
+    def _wrapping(self) -> Iterator[str]:
+        own = f"arn:aws:kms:{self.region}:{self.account}:key/"
+        named = [arn for arn in (self.subject_key_arn, *self.former_subject_key_arns) if arn]
+        if not all(arn.startswith(own) for arn in named):
+            yield "subject_key_arn, former_subject_key_arns: name keys of this account and region by their ARNs"
+        if len(set(named)) != len(named):
+            yield "subject_key_arn, former_subject_key_arns: name a key twice"
 
     def _senders(self) -> Iterator[str]:
         identity = f"arn:aws:ses:{self.region}:{self.account}:identity/"

@@ -14,14 +14,26 @@ WINDOW_SECONDS: Final = 300
 REQUESTS_PER_ADDRESS: Final = 3000
 SIGN_INS_PER_ADDRESS: Final = 100
 """In a window. A clinic behind one address signs in often, a password sprayer more often."""
-BODY_RULES: Final = (
+COUNTED: Final = (
     "SizeRestrictions_BODY",
+    "SizeRestrictions_QUERYSTRING",
     "CrossSiteScripting_BODY",
     "GenericLFI_BODY",
     "GenericRFI_BODY",
     "EC2MetaDataSSRF_BODY",
 )
-"""Counted instead of blocked: FHIR narrative is HTML, bundles are large, and bodies are validated strictly behind."""
+"""Counted instead of blocked, because what is genuine here matches: narrative is HTML, bundles and Binaries have
+megabytes, text and base64 of anything hold what looks like a path, an address or script, and a link to a next page
+holds a whole search. What they would stop is stopped behind: every route bounds its body and its parameters, a model or
+FHIR's rules validate them, narrative is held to harmless XHTML, no function opens a path or fetches an address that it
+was given, and no answer is a page. All other rules of the group block, also those on paths and single parameters.
+
+WAF looks at the first 16 KB of a body and lets the rest pass (its default for API Gateway, oversize handling CONTINUE),
+so no rule on bodies is more than a sieve.
+"""
+LONG_QUERY: Final = "awswaf:managed:aws:core-rule-set:SizeRestrictions_QueryString"
+"""The label of what the second of them matches: more than 2,048 bytes."""
+FHIR: Final = "/v1/fhir/"
 
 
 def web_acl(
@@ -71,19 +83,34 @@ def rate(name: str, limit: int, path: str = "") -> dict[str, Any]:
     """At most ``limit`` requests of one address in a window, of those whose path holds ``path``."""
     statement: dict[str, Any] = {"limit": limit, "aggregateKeyType": "IP", "evaluationWindowSec": WINDOW_SECONDS}
     if path:
-        statement["scopeDownStatement"] = {
-            "byteMatchStatement": {
-                "fieldToMatch": {"uriPath": {}},
-                "positionalConstraint": "CONTAINS",
-                "searchString": path,
-                "textTransformations": [{"priority": 0, "type": "URL_DECODE"}, {"priority": 1, "type": "LOWERCASE"}],
-            }
-        }
+        statement["scopeDownStatement"] = _on(path)
     return {
         "name": name,
         "action": {"block": {"customResponse": {"responseCode": 429}}},
         "statement": {"rateBasedStatement": statement},
         "visibilityConfig": _visible(name),
+    }
+
+
+def no_long_query(beyond: str) -> dict[str, Any]:
+    """Block what the group before it has counted as a long query, unless the path holds ``beyond``."""
+    counted = {"labelMatchStatement": {"scope": "LABEL", "key": LONG_QUERY}}
+    return {
+        "name": "long-queries",
+        "action": {"block": {}},
+        "statement": {"andStatement": {"statements": [counted, {"notStatement": {"statement": _on(beyond)}}]}},
+        "visibilityConfig": _visible("long-queries"),
+    }
+
+
+def _on(path: str) -> dict[str, Any]:
+    return {
+        "byteMatchStatement": {
+            "fieldToMatch": {"uriPath": {}},
+            "positionalConstraint": "CONTAINS",
+            "searchString": path,
+            "textTransformations": [{"priority": 0, "type": "URL_DECODE"}, {"priority": 1, "type": "LOWERCASE"}],
+        }
     }
 
 

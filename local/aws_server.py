@@ -18,7 +18,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local import aws_dynamodb, aws_kms_ed25519, aws_policy, aws_s3_rules
+from local import aws_dynamodb, aws_kms_ed25519, aws_kms_states, aws_policy, aws_s3_rules
 from local.aws_presigned import Presigned
 from local.aws_trail import Trail
 
@@ -59,6 +59,7 @@ class Moto:
         aws_policy.install()
         aws_dynamodb.install()
         aws_kms_ed25519.install()
+        aws_kms_states.install()
         self._application = DomainDispatcherApplication(create_backend_app)
         for name in _BACKENDS:  # imports now, so that no caller's time-out pays for them
             self._application.app_instances[name] = create_backend_app(name)

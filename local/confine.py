@@ -13,7 +13,7 @@ from typing import Any
 import botocore
 from botocore.auth import SigV4QueryAuth
 
-from functions.row import Function, Grant
+from functions.row import ON_FORMER, Function, Grant
 
 IAM_NAMES = {
     "s3:HeadObject": "s3:GetObject",
@@ -116,6 +116,8 @@ def granted(function: Function, environment: Mapping[str, str]) -> Iterator[Call
     for grant in function.grants:
         if resource := _granted_on(grant, environment):
             yield from ((action, resource) for action in grant.actions)
+        for former in json.loads(environment.get(f"PHIVAULT_FORMER_{grant.setting.upper()}S", "[]")):
+            yield from ((action, former) for action in grant.actions if action in ON_FORMER)
 
 
 def permits(calls: Collection[Call], asked: Call) -> bool:

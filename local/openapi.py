@@ -13,9 +13,15 @@ from aws_lambda_powertools.event_handler.openapi import OpenAPIMerge
 from pydantic import BaseModel
 
 from functions.table import TABLE
+from phivault.access.purpose import PurposeOfUse
+from phivault.records.types import TYPES
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "functions" / "pages" / "openapi.json"
+PATCH = "application/json-patch+json"
+RAW = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+"""What a Binary holds; any of records.binary.RAW_TYPES."""
+FORM = "application/x-www-form-urlencoded"
 PROBLEM = {
     "type": "object",
     "properties": {
@@ -39,7 +45,7 @@ STATUSES = {
     "403": "Not permitted, or no purpose of use",
     "404": "Absent, or another tenant's",
     "405": "The method is not allowed here",
-    "409": "The resource changed meanwhile",
+    "409": "The present state does not allow it",
     "410": "The resource was deleted",
     "412": "If-Match is stale",
     "413": "The body is too large",
@@ -48,6 +54,25 @@ STATUSES = {
     "429": "Too many requests; see Retry-After",
     "500": "Internal error; instance is found in the log",
     "503": "A dependency is down, nothing was released; see Retry-After",
+}
+
+QUERIES: dict[str, dict[str, Any]] = {
+    "_count": {"type": "integer", "minimum": 1},
+    "limit": {"type": "integer", "minimum": 1},
+    "_format": {"enum": ["json", "application/json", "application/fhir+json"]},
+    "_summary": {"enum": ["true", "text", "data", "count", "false"]},
+    "_id": {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}(,[A-Za-z0-9.-]{1,64})*$"},
+    "_lastUpdated": {"type": "string", "pattern": "^(eq|ge|gt|le|lt|sa|eb)?[12][0-9]{3}(-.*)?$"},
+}
+"""Query parameters that aren't any text; what else there is to say of them stands in docs/api.md."""
+HEADERS: dict[str, dict[str, Any]] = {
+    "X-Purpose-Of-Use": {"enum": list(PurposeOfUse)},
+    "X-Research-Project": {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"},
+    "Idempotency-Key": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    "If-None-Exist": {"type": "string", "maxLength": 2048},
+    "Prefer": {"type": "string"},
+    "If-Match": {"type": "string", "pattern": '^(W/)?"[0-9]{1,10}"$'},
+    "X-Security-Context": {"type": "string", "pattern": "^Patient/[A-Za-z0-9.-]{1,64}$"},
 }
 
 
@@ -72,7 +97,7 @@ def _merged() -> dict[str, Any]:
             merge.add_file(ROOT / "functions" / function.name / "handler.py", resolver_name="app")
     document: dict[str, Any] = merge.get_openapi_schema()
     plain: dict[str, Any] = json.loads(json.dumps(document, default=str))
-    return plain
+    return plain | {"paths": {path.replace("\\$", "$"): item for path, item in plain["paths"].items()}}
 
 
 def _operations() -> dict[tuple[str, str], Any]:
@@ -92,6 +117,8 @@ def _complete(operation: dict[str, Any], key: tuple[str, str], about: Any, publi
         content = {about.answer: {"schema": {"type": "string"}}}
     elif not path.startswith("/v1") and path != "/healthz":
         content = {"text/html": {"schema": {"type": "string"}}}
+    if about.raw and about.body is None:
+        content |= RAW
     success = {
         str(status): SUCCESSES[status] | ({"content": content} if status != 204 else {}) for status in about.statuses
     }
@@ -102,7 +129,8 @@ def _complete(operation: dict[str, Any], key: tuple[str, str], about: Any, publi
     operation["security"] = [] if public else [{"accessToken": ["phivault/api"]}]
     operation["parameters"] = _parameters(method, path, about, fhir and about.phi)
     if about.body is not None:
-        operation["requestBody"] = {"required": not about.body_optional, "content": _body(about.body)}
+        taken = _body(about.body) | (RAW if about.raw else {})
+        operation["requestBody"] = {"required": not about.body_optional, "content": taken}
 
 
 def _possible(fhir: bool, more: Collection[int]) -> list[str]:
@@ -111,6 +139,10 @@ def _possible(fhir: bool, more: Collection[int]) -> list[str]:
 
 
 def _body(body: type[BaseModel] | str) -> dict[str, Any]:
+    if body == PATCH:
+        return {body: {"schema": {"type": "array", "items": {"type": "object", "required": ["op", "path"]}}}}
+    if body == FORM:
+        return {body: {"schema": {"type": "object", "additionalProperties": {"type": "string"}}}}
     if isinstance(body, str):
         return {body: {"schema": {"type": "object", "required": ["resourceType"]}}}
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}}
@@ -118,12 +150,26 @@ def _body(body: type[BaseModel] | str) -> dict[str, Any]:
 
 def _parameters(method: str, path: str, about: Any, releases: bool) -> list[dict[str, Any]]:
     named = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
-    found = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in named]
-    found += [{"name": name, "in": "query", "schema": {"type": "string"}} for name in about.parameters]
-    headers = ["X-Purpose-Of-Use"] if releases else []
-    headers += ["Idempotency-Key"] if releases and method != "GET" else []
-    headers += ["If-Match"] if releases and method in ("PUT", "DELETE") else []
-    return found + [{"name": name, "in": "header", "schema": {"type": "string"}} for name in headers]
+    found = [{"name": name, "in": "path", "required": True, "schema": _path_schema(path, name)} for name in named]
+    found += [
+        {"name": name, "in": "query", "schema": QUERIES.get(name, {"type": "string"})} for name in about.parameters
+    ]
+    headers = ["X-Purpose-Of-Use", "X-Research-Project"] if releases else []
+    headers += ["Idempotency-Key"] if releases and method != "GET" and about.body != FORM and "$" not in path else []
+    headers += ["If-None-Exist"] if (method, path) == ("POST", "/v1/fhir/{type}") else []
+    headers += ["Prefer"] if releases and method in ("POST", "PUT", "PATCH") and about.body not in (FORM, None) else []
+    headers += ["If-Match"] if releases and method in ("PUT", "PATCH", "DELETE") else []
+    headers += ["X-Security-Context"] if about.raw and about.body is not None else []
+    return found + [{"name": name, "in": "header", "schema": HEADERS[name]} for name in headers]
+
+
+def _path_schema(path: str, name: str) -> dict[str, Any]:
+    if name == "version":
+        return {"type": "integer", "minimum": 0}
+    if not path.startswith("/v1/fhir"):
+        return {"type": "string"}
+    types = ["Patient"] if path.endswith("/$everything") else sorted(TYPES)
+    return {"enum": types} if name == "type" else {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"}
 
 
 def _components(operations: dict[tuple[str, str], Any]) -> dict[str, Any]:

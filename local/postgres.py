@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 
 from local import postgres_files as files
-from phivault.adapters.postgres.bootstrap import APP, DATABASE, OWNER, bootstrap
+from phivault.adapters.postgres.bootstrap import APP, DATABASE, OWNER, ROLES, ROTATOR, bootstrap
 
 ADMIN = "postgres"
 START_SECONDS = 30.0
@@ -57,7 +57,7 @@ class Postgres:
     log: Path
     port: int = 0
     passwords: dict[str, str] = field(
-        default_factory=lambda: {role: secrets.token_urlsafe(24) for role in (ADMIN, OWNER, APP)}, repr=False
+        default_factory=lambda: {role: secrets.token_urlsafe(24) for role in (ADMIN, *ROLES)}, repr=False
     )
     _guardian: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -73,7 +73,7 @@ class Postgres:
         server.log.touch(mode=0o600)
         server._initialise()
         server._run()
-        bootstrap(server.dsn(ADMIN, "postgres"), {role: server.passwords[role] for role in (OWNER, APP)})
+        bootstrap(server.dsn(ADMIN, "postgres"), {role: server.passwords[role] for role in ROLES})
         return server
 
     def dsn(self, role: str, database: str = DATABASE) -> str:
@@ -102,6 +102,11 @@ class Postgres:
     def app_dsn(self) -> str:
         """For the functions."""
         return self.dsn(APP)
+
+    @property
+    def rotator_dsn(self) -> str:
+        """For the function that rotates keys."""
+        return self.dsn(ROTATOR)
 
     def stop(self) -> None:
         """Fast shutdown; returns when the server is down. Harmless if it is already."""

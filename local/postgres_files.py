@@ -40,9 +40,10 @@ SETTINGS = {
 LINUX_SETTINGS = {"recovery_init_sync_method": "syncfs"}
 
 HBA = """\
-hostssl all       postgres       127.0.0.1/32 scram-sha-256
-hostssl phivault  phivault_owner 127.0.0.1/32 scram-sha-256
-hostssl phivault  phivault_app   127.0.0.1/32 scram-sha-256
+hostssl all       postgres         127.0.0.1/32 scram-sha-256
+hostssl phivault  phivault_owner   127.0.0.1/32 scram-sha-256
+hostssl phivault  phivault_app     127.0.0.1/32 scram-sha-256
+hostssl phivault  phivault_rotator 127.0.0.1/32 scram-sha-256
 """
 
 

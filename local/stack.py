@@ -48,9 +48,12 @@ from local.workspace import Workspace
 from phivault import logs
 from phivault.errors import Unavailable
 from phivault.ids import uuid7
+from phivault.phi.detect import redact_line
 
 WORKERS = {"accounts": 2, "auth": 2, "records": 2, "sealer": 2}
 JWKS_SECONDS = 300
+_READY_SECONDS = 60
+"""In which the functions behind /healthz have to have started, on the slowest machine too."""
 EMAIL_SENDER = "no-reply@phivault.example"
 SMS_ORIGINATION_ARN = "arn:aws:sms-voice:us-east-1:000000000000:phone-number/phone-local"
 TRIGGERS = {
@@ -129,7 +132,7 @@ class Stack:
 
     def _log_to_file(self) -> None:
         handler = logging.FileHandler(self.workspace.logs / "gateway.log")
-        handler.setFormatter(logs.ScrubbingFormatter(service="gateway", utc=True))
+        handler.setFormatter(logs.ScrubbingFormatter(redact_line, service="gateway", utc=True))
         logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
         for noisy in ("httpx", "botocore", "urllib3", "uvicorn"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -203,7 +206,7 @@ class Stack:
             f"PHIVAULT_{name.upper()}": value
             for name, value in {
                 "profile": "local",
-                "postgres_dsn": self.postgres.app_dsn,
+                "postgres_dsn": self.postgres.dsn(function.database_role) if function.postgres else "",
                 "tenant_context_keys": json.dumps(self._context_keys),
                 "user_pool_id": self.user_pool.id,
                 "client_id": self.user_pool.client_id,
@@ -213,6 +216,7 @@ class Stack:
                 "witness_function": "witness",
                 "sealer_function": "sealer",
                 "exporter_function": "exporter",
+                "former_subject_key_arns": "[]",
                 "email_sender": EMAIL_SENDER,
                 "email_identity_arn": f"arn:aws:ses:us-east-1:000000000000:identity/{EMAIL_SENDER}",
                 "sms_origination_arn": SMS_ORIGINATION_ARN,
@@ -274,11 +278,18 @@ class Stack:
                 self._ends.callback(schedule.stop)
 
     def _await_health(self) -> None:
-        deadline = time.monotonic() + 20
-        while (answer := httpx.get(f"{self.base_url}/healthz")).status_code != 200:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"The stack doesn't become ready: {answer.text}")
+        deadline, said = time.monotonic() + _READY_SECONDS, ""
+        while time.monotonic() < deadline:
+            try:
+                answer = httpx.get(f"{self.base_url}/healthz", timeout=_READY_SECONDS)
+            except httpx.TransportError as error:
+                said = str(error)
+            else:
+                if answer.status_code == 200:
+                    return
+                said = answer.text
             time.sleep(0.2)
+        raise RuntimeError(f"The stack doesn't become ready: {said}")
 
     def renew(self, name: str) -> None:
         """New execution environments for a function: what the old ones held in memory is gone."""
@@ -309,7 +320,7 @@ class Jwks:
     def __call__(self) -> Any:
         if time.monotonic() >= self._until:
             try:
-                answer = httpx.get(f"{self.issuer}/.well-known/jwks.json", timeout=3).raise_for_status()
+                answer = httpx.get(f"{self.issuer}/.well-known/jwks.json", timeout=10).raise_for_status()
             except httpx.HTTPError:
                 raise Unavailable("The token issuer's keys can't be fetched") from None
             self._document = answer.json()

@@ -1,12 +1,20 @@
 """Fixtures shared by all tests; each plugin starts and ends what it needs."""
 
 import os
+import signal
 
 import boto3
+from hypothesis import HealthCheck, settings
 
 from local import surroundings
 
 surroundings.forget()  # of whoever runs the tests
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that runs the tests in the background left it so, and what they start would inherit it and be deaf to it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+# How long an example takes tells of the machine and its neighbours; what must be fast is measured by `make bench`.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 pytest_plugins = ["tests.support.postgres", "tests.support.aws", "tests.support.stack"]
 _found: dict[str, str] = {}

@@ -9,9 +9,9 @@ from aws_lambda_powertools.event_handler import Response
 from functions.accounts.app import app
 from phivault import bootstrap, web
 from phivault.audit.event import Action
-from phivault.identity import inputs
 from phivault.identity.forgot_password import ForgotPassword, forgot_password
 from phivault.identity.reset_password import ResetPassword, reset_password
+from phivault.inputs import read
 
 CODE_SECONDS = 3600
 
@@ -29,7 +29,7 @@ CODE_SECONDS = 3600
     ),
 )
 def _forgot() -> Response[str]:
-    body = inputs.read(ForgotPassword, web.body(app.current_event))
+    body = read(ForgotPassword, web.body(app.current_event))
     forgot_password(bootstrap.identity(), body, web.source(app.current_event))
     return web.answer(202, json.dumps({"expires_in": CODE_SECONDS}))
 
@@ -46,6 +46,6 @@ def _forgot() -> Response[str]:
     ),
 )
 def _reset() -> Response[str]:
-    body = inputs.read(ResetPassword, web.body(app.current_event))
+    body = read(ResetPassword, web.body(app.current_event))
     asked = reset_password(bootstrap.identity(), body, web.source(app.current_event))
     return web.answer(200, json.dumps(asked.shown()))

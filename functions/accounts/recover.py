@@ -9,8 +9,8 @@ from aws_lambda_powertools.event_handler import Response
 from functions.accounts.app import app
 from phivault import bootstrap, web
 from phivault.audit.event import Action
-from phivault.identity import inputs
 from phivault.identity.recover import Recover, recover
+from phivault.inputs import read
 
 
 @web.operation(
@@ -25,6 +25,6 @@ from phivault.identity.recover import Recover, recover
     ),
 )
 def _recover() -> Response[str]:
-    body = inputs.read(Recover, web.body(app.current_event))
+    body = read(Recover, web.body(app.current_event))
     asked = recover(bootstrap.identity(), body, web.source(app.current_event))
     return web.answer(200, json.dumps(asked.shown()))

@@ -9,8 +9,9 @@ from aws_lambda_powertools.event_handler import Response
 from functions.accounts.app import app
 from phivault import bootstrap, web
 from phivault.audit.event import Action
-from phivault.identity import confirm_sign_up, inputs, resend_code, sign_up
+from phivault.identity import confirm_sign_up, resend_code, sign_up
 from phivault.identity.sign_up import CodeSent
+from phivault.inputs import read
 
 ANYONE = "anyone"
 
@@ -28,7 +29,7 @@ ANYONE = "anyone"
     ),
 )
 def _sign_up() -> Response[str]:
-    body = inputs.read(sign_up.SignUp, web.body(app.current_event))
+    body = read(sign_up.SignUp, web.body(app.current_event))
     return _sent(sign_up.sign_up(bootstrap.identity(), body, web.source(app.current_event)))
 
 
@@ -46,7 +47,7 @@ def _sign_up() -> Response[str]:
     ),
 )
 def _confirm() -> Response[str]:
-    body = inputs.read(confirm_sign_up.ConfirmSignUp, web.body(app.current_event))
+    body = read(confirm_sign_up.ConfirmSignUp, web.body(app.current_event))
     answer = confirm_sign_up.confirm_sign_up(bootstrap.identity(), body, web.source(app.current_event))
     if isinstance(answer, CodeSent):
         return _sent(answer)
@@ -66,7 +67,7 @@ def _confirm() -> Response[str]:
     ),
 )
 def _resend() -> Response[str]:
-    body = inputs.read(resend_code.ResendCode, web.body(app.current_event))
+    body = read(resend_code.ResendCode, web.body(app.current_event))
     return _sent(resend_code.resend_code(bootstrap.identity(), body, web.source(app.current_event)))
 
 

@@ -10,8 +10,9 @@ from functions.admin.app import app
 from functions.admin.asked import call
 from phivault import web
 from phivault.audit.event import Action
-from phivault.identity import change_rules, inputs
+from phivault.identity import change_rules
 from phivault.identity.tenant_rules import TenantRules
+from phivault.inputs import read
 
 ALLOW_LIST = "/v1/admin/ip-allow-list"
 
@@ -44,7 +45,7 @@ def _networks() -> Response[str]:
 )
 def _change() -> Response[str]:
     asked = call()
-    body = inputs.read(change_rules.AllowListChange, web.body(app.current_event))
+    body = read(change_rules.AllowListChange, web.body(app.current_event))
     return _answer(change_rules.change_allow_list(asked, body))
 
 

@@ -1,4 +1,4 @@
-"""A tenant's settings: limits of sessions, sign-up by oneself, the cooling period."""
+"""A tenant's settings: limits of sessions, sign-up by oneself, the cooling period, default purposes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from functions.admin.app import app
 from functions.admin.asked import call
 from phivault import web
 from phivault.audit.event import Action
-from phivault.identity import change_rules, inputs
+from phivault.identity import change_rules
 from phivault.identity.tenant_rules import TenantRules
+from phivault.inputs import read
 
 SETTINGS = "/v1/admin/settings"
 
@@ -40,7 +41,7 @@ def _settings() -> Response[str]:
 )
 def _change() -> Response[str]:
     asked = call()
-    body = inputs.read(change_rules.SettingsChange, web.body(app.current_event))
+    body = read(change_rules.SettingsChange, web.body(app.current_event))
     return _answer(change_rules.change_settings(asked, body))
 
 
@@ -51,6 +52,7 @@ def _answer(rules: TenantRules) -> Response[str]:
         "self_sign_up": rules.self_sign_up,
         "registration": rules.registration,
         "cooling_hours": rules.cooling // 3600,
+        "purposes": dict(rules.purposes),
         "version": rules.version,
     }
     return web.answer(200, json.dumps(shown))

@@ -11,6 +11,7 @@ from functions.admin.app import app
 from functions.admin.asked import USER, USERS, about, call
 from phivault import web
 from phivault.audit.event import Action
+from phivault.identity.users.approve_role import approve_role
 from phivault.identity.users.change_role import change_role
 from phivault.identity.users.export_users import export_users
 from phivault.identity.users.inputs import PARAMETERS, ChangeRole
@@ -19,6 +20,7 @@ from phivault.identity.users.offboard import offboard
 from phivault.identity.users.resume import resume
 from phivault.identity.users.show_user import show_user
 from phivault.identity.users.suspend import suspend
+from phivault.identity.users.withdraw_role import withdraw_role
 
 NDJSON = "application/x-ndjson"
 
@@ -60,16 +62,44 @@ def _user(id: str) -> Response[str]:
     "PUT",
     USER + "/role",
     about(
-        "Change a user's role; their sessions end",
+        "Ask for another role of a user",
         Action.USER_ROLE,
         "admin:users-change",
         body=ChangeRole,
+        statuses=(202,),
         refusals=(409,),
     ),
 )
 def _role(id: str) -> Response[str]:
-    ended = change_role(call(), id, web.body(app.current_event))
-    return _answer({"user_id": id, "sessions_ended": ended})
+    return web.answer(202, json.dumps(change_role(call(), id, web.body(app.current_event)).shown()))
+
+
+@web.operation(
+    app,
+    "POST",
+    USER + "/role/approve",
+    about(
+        "Approve the role that somebody else asked for; the user's sessions end",
+        Action.USER_APPROVE,
+        "admin:users-approve",
+        refusals=(409,),
+    ),
+)
+def _approve_role(id: str) -> Response[str]:
+    return _answer({"user_id": id, "sessions_ended": approve_role(call(), id)})
+
+
+@web.operation(
+    app,
+    "DELETE",
+    USER + "/role",
+    about(
+        "Withdraw the role that was asked for", Action.USER_ROLE, "admin:users-change", statuses=(204,), refusals=(409,)
+    ),
+)
+def _withdraw_role(id: str) -> Response[str]:
+    withdraw_role(call(), id)
+    return web.answer(204, "")
 
 
 @web.operation(

@@ -7,9 +7,10 @@ from typing import Any
 from phivault import logs
 from phivault.adapters.sns_alerts import SnsAlerts
 from phivault.monitoring.alert import forward
+from phivault.phi.detect import redact_line
 from phivault.settings import settings
 
-logs.configure("alerts")
+logs.configure("alerts", redact_line)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  (Lambda's signature)

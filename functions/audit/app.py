@@ -25,4 +25,4 @@ def about(summary: str, action: Action, permission: str = "audit:search", **more
 def no_parameters() -> None:
     """Raises UnsupportedParameter: one that were ignored could ask for less than would be released."""
     if app.current_event.multi_value_query_string_parameters:
-        raise UnsupportedParameter("No parameters are supported here")
+        raise UnsupportedParameter("This address takes no parameters")

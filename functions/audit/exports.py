@@ -18,8 +18,9 @@ from phivault.audit.event import Action
 from phivault.audit.export import layout
 from phivault.audit.export.job import Job, Progress, Step, check_id, is_id
 from phivault.audit.export.manifest import parse
-from phivault.errors import InvalidInput, PhivaultError, UnsupportedParameter
+from phivault.errors import InvalidInput, PhivaultError
 from phivault.identity.source import Source
+from phivault.inputs import known
 
 PARAMETERS = ("cursor",)
 PAGE = 500
@@ -63,7 +64,7 @@ def shown(principal: Principal, source: Source, id: str, parameters: Mapping[str
     job = Job(id=id if is_id(id) else "", tenant=principal.tenant, asker=asker(principal, source))
     actions: tuple[Action, ...] = (Action.AUDIT_SEARCH,)
     try:
-        bootstrap.decider().require(principal, "audit:search", "This role may not see exports of the audit log")
+        bootstrap.decider().require(principal, "audit:search")
         start = _start(parameters)
         progress = _found(principal.tenant, id)
         document = _state(principal.tenant, progress) | _said(progress)
@@ -116,8 +117,7 @@ def _stamp(at: datetime) -> str:
 
 
 def _start(parameters: Mapping[str, str]) -> int:
-    if set(parameters) - set(PARAMETERS):
-        raise UnsupportedParameter("Supported: " + ", ".join(PARAMETERS))
+    known(parameters, PARAMETERS)
     cursor = parameters.get("cursor", "0")
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 10):
         raise InvalidInput("cursor is not one that an earlier page answered")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,8 +14,8 @@ from phivault import bootstrap, web
 from phivault.audit.canonical import encode
 from phivault.audit.event import Action
 from phivault.audit.lookup import find
-from phivault.audit.query import Found, search
-from phivault.errors import InvalidInput, UnsupportedParameter
+from phivault.audit.query import MAX_LIMIT, Found, search
+from phivault.inputs import known, whole_number
 
 FILTERS = ("patient", "user", "action", "risk", "since", "until", "cursor")
 PARAMETERS = (*FILTERS, "limit")
@@ -40,13 +39,10 @@ def _event(id: str) -> Response[str]:
 
 def page(tenant: str, parameters: Mapping[str, str]) -> str:
     """The page as JSON. Raises UnsupportedParameter, InvalidInput or Unavailable."""
-    if set(parameters) - set(PARAMETERS):
-        raise UnsupportedParameter("Supported: " + ", ".join(PARAMETERS))
-    limit = parameters.get("limit", "50")
-    if not re.fullmatch("[0-9]{1,3}", limit):
-        raise InvalidInput("limit is not a number")
+    known(parameters, PARAMETERS)
+    limit = whole_number({"limit": "50"} | dict(parameters), "limit", MAX_LIMIT)
     filters: dict[str, Any] = {name: parameters[name] for name in FILTERS if name in parameters}
-    found = search(bootstrap.audit_index(), tenant, limit=int(limit), **filters)
+    found = search(bootstrap.audit_index(), tenant, limit=limit, **filters)
     return json.dumps({"events": [_shown(each) for each in found.found], "cursor": found.cursor})
 
 

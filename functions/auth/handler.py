@@ -12,6 +12,7 @@ from phivault import bootstrap, web
 from phivault.audit.event import Action
 from phivault.identity import challenge, enrol_totp, inputs, refresh, sign_in, sign_out
 from phivault.identity.provider import Challenged, Tokens
+from phivault.inputs import read
 
 app = web.resolver("auth")
 ANYONE = "anyone"
@@ -29,7 +30,7 @@ ANYONE = "anyone"
     ),
 )
 def _sign_in() -> Response[str]:
-    body = inputs.read(inputs.SignIn, web.body(app.current_event))
+    body = read(inputs.SignIn, web.body(app.current_event))
     return _next(sign_in.sign_in(bootstrap.identity(), body, web.source(app.current_event)))
 
 
@@ -45,7 +46,7 @@ def _sign_in() -> Response[str]:
     ),
 )
 def _challenge() -> Response[str]:
-    body = inputs.read(inputs.Challenge, web.body(app.current_event))
+    body = read(inputs.Challenge, web.body(app.current_event))
     return _next(challenge.challenge(bootstrap.identity(), body, web.source(app.current_event)))
 
 
@@ -61,7 +62,7 @@ def _challenge() -> Response[str]:
     ),
 )
 def _enrol_totp() -> Response[str]:
-    body = inputs.read(inputs.MfaTotp, web.body(app.current_event))
+    body = read(inputs.MfaTotp, web.body(app.current_event))
     return _json(asdict(enrol_totp.enrol_totp(bootstrap.identity(), body, web.source(app.current_event))))
 
 
@@ -77,7 +78,7 @@ def _enrol_totp() -> Response[str]:
     ),
 )
 def _refresh() -> Response[str]:
-    body = inputs.read(inputs.Refresh, web.body(app.current_event))
+    body = read(inputs.Refresh, web.body(app.current_event))
     return _next(refresh.refresh(bootstrap.identity(), body, web.source(app.current_event)))
 
 
@@ -96,7 +97,7 @@ def _refresh() -> Response[str]:
 )
 def _sign_out() -> Response[str]:
     principal = web.principal(app.current_event)
-    body = inputs.read(inputs.SignOut, web.optional_body(app.current_event))
+    body = read(inputs.SignOut, web.optional_body(app.current_event))
     sign_out.sign_out(bootstrap.identity(), principal, body, web.source(app.current_event))
     return web.answer(204, "")
 

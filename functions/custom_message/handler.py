@@ -8,8 +8,9 @@ from phivault import bootstrap, logs
 from phivault.audit.event import Action
 from phivault.identity.custom_message import custom_message, purpose
 from phivault.identity.trigger import Gate
+from phivault.phi.detect import redact_line
 
-logs.configure("custom_message")
+logs.configure("custom_message", redact_line)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from phivault import bootstrap, logs
 from phivault.audit.export.job import Job
 from phivault.audit.system import request
 from phivault.errors import PhivaultError
+from phivault.phi.detect import redact_line
 from phivault.settings import settings
 
-logs.configure("exporter")
+logs.configure("exporter", redact_line)
 log = logging.getLogger(__name__)
 
 

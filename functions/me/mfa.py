@@ -18,6 +18,7 @@ from phivault.identity.list_factors import list_factors
 from phivault.identity.prefer_factor import PreferFactor, prefer_factor
 from phivault.identity.recovery_codes import new_recovery_codes
 from phivault.identity.users.call import Call
+from phivault.inputs import read
 
 
 @web.operation(
@@ -51,7 +52,7 @@ def _factors() -> Response[str]:
 )
 def _prefer() -> Response[str]:
     call = _call()
-    body = inputs.read(PreferFactor, web.body(app.current_event))
+    body = read(PreferFactor, web.body(app.current_event))
     prefer_factor(call, body)
     return web.answer(204, "")
 
@@ -70,7 +71,7 @@ def _prefer() -> Response[str]:
 )
 def _add_totp() -> Response[str]:
     call = _call()
-    body = inputs.read(inputs.Refresh, web.body(app.current_event))
+    body = read(inputs.Refresh, web.body(app.current_event))
     return web.answer(200, json.dumps(asdict(add_totp(call, body))))
 
 
@@ -90,7 +91,7 @@ def _add_totp() -> Response[str]:
 )
 def _finish_totp() -> Response[str]:
     call = _call()
-    body = inputs.read(FinishTotp, web.body(app.current_event))
+    body = read(FinishTotp, web.body(app.current_event))
     finish_totp(call, body)
     return web.answer(204, "")
 

@@ -11,8 +11,9 @@ from phivault.adapters import cloudformation
 from phivault.audit.event import Action
 from phivault.audit.system import request, system_event
 from phivault.errors import PhivaultError
+from phivault.phi.detect import redact_line
 
-logs.configure("migrate")
+logs.configure("migrate", redact_line)
 
 
 def handler(event: dict[str, Any], context: Any) -> None:

@@ -9,8 +9,9 @@ from phivault import bootstrap, logs
 from phivault.audit.event import Action
 from phivault.identity.password_was_reset import password_was_reset
 from phivault.identity.trigger import Gate
+from phivault.phi.detect import redact_line
 
-logs.configure("post_confirmation")
+logs.configure("post_confirmation", redact_line)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

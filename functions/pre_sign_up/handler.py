@@ -8,8 +8,9 @@ from phivault import bootstrap, logs
 from phivault.audit.event import Action
 from phivault.identity.pre_sign_up import pre_sign_up
 from phivault.identity.trigger import Gate
+from phivault.phi.detect import redact_line
 
-logs.configure("pre_sign_up")
+logs.configure("pre_sign_up", redact_line)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from phivault.adapters.cognito import enrolled_factors
 from phivault.errors import PhivaultError
 from phivault.identity.pre_token import hash_of_nonce, nonce_of, refusal, require_granted, respond
 from phivault.identity.trigger import Refused, refused
+from phivault.phi.detect import redact_line
 
-logs.configure("pre_token")
+logs.configure("pre_token", redact_line)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

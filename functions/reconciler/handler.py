@@ -7,8 +7,9 @@ from typing import Any
 
 from phivault import bootstrap, logs
 from phivault.audit.reconcile.window import Window
+from phivault.phi.detect import redact_line
 
-logs.configure("reconciler")
+logs.configure("reconciler", redact_line)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  (Lambda's signature)

@@ -7,8 +7,9 @@ from typing import Any
 
 from phivault import bootstrap, logs
 from phivault.audit.seal.keep_sealing import keep_sealing
+from phivault.phi.detect import redact_line
 
-logs.configure("sealer")
+logs.configure("sealer", redact_line)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  (Lambda's signature)

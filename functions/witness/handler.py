@@ -9,8 +9,9 @@ from typing import Any
 
 from phivault import bootstrap, logs
 from phivault.audit.witness import answer
+from phivault.phi.detect import redact_line
 
-logs.configure("witness")
+logs.configure("witness", redact_line)
 
 
 def handler(event: object, context: object) -> dict[str, Any]:  # noqa: ARG001  (Lambda's signature)

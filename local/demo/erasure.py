@@ -12,6 +12,7 @@ from local.demo.desk import KEYS, Desk, Ran
 from local.demo.exchange import Exchange
 from local.demo.lab import Lab, seen
 
+TOKENS = "select count(*) from phi.search_tokens where tenant_id = %s and patient = %s"
 OPENED = "personal.ndjson.zst"
 
 
@@ -25,8 +26,13 @@ def play(lab: Lab) -> Iterator[Exchange]:
     whole = lab.http.get(path, headers=own)
     kept = whole.status_code == 200 and "birthDate" in whole.json()
     yield seen("A new patient signs in and reads the own record", whole, kept=kept, verdict="Released and recorded")
+    indexed = _tokens(lab, patient)
     with Desk.at(lab) as desk:
         yield from _destroyed(desk, f"Patient/{patient}", f"User/{account}")
+        left = _tokens(lab, patient)
+        shown, verdict = f"{indexed} before, {left} now", "The index knows nothing of the patient"
+        kept = indexed > 0 and left == 0
+        yield Exchange("Their search tokens, as superuser", TOKENS, shown, kept, verdict if kept else "Some are left")
         lab.stack.renew("records")
         gone = lab.read("clinician", path)
         refused = gone.status_code == 410 and "birthDate" not in gone.text
@@ -47,6 +53,12 @@ def _destroyed(desk: Desk, patient: str, account: str) -> Iterator[Exchange]:
     done = desk.phivault("keys", "destroy", "--tenant", tenant, "--subject", account, "--yes")
     kept, own = done.status == 0, "Recorded, done: staff's keys it refuses"
     yield done.exchange("Destroy the key of the patient's account", kept=kept, verdict=own if kept else "It failed")
+
+
+def _tokens(lab: Lab, patient: str) -> int:
+    """Of all that is about the patient, whoever owns it."""
+    ((found,),) = lab.sql(TOKENS, lab.tenant_id, patient)
+    return int(found)
 
 
 def _opened(desk: Desk, exported: Ran, patient: str, account: str) -> Exchange:

@@ -1,10 +1,8 @@
-"""Step 10: an administrator invites somebody, and ends their access."""
+"""Step 10: somebody is invited by two people, and their access is ended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import httpx
 
 from local.demo.exchange import Exchange
 from local.demo.lab import Lab, seen
@@ -15,10 +13,15 @@ USERS = "/v1/admin/users"
 
 def play(lab: Lab) -> Iterator[Exchange]:
     newcomer = Newcomer(lab)
-    invited = _as_admin(lab, "POST", USERS, {"email": newcomer.email, "role": "clinician"})
+    invited = lab.send("tenant_admin", "POST", USERS, {"email": newcomer.email, "role": "clinician"})
     yield seen(
-        "An invitation", invited, kept=invited.status_code == 201, verdict="The role is the administrator's choice"
+        "An invitation", invited, kept=invited.status_code == 202, verdict="Nothing is sent: another person decides"
     )
+    approve = f"/v1/admin/invitations/{invited.json().get('id', '')}/approve"
+    alone = lab.send("tenant_admin", "POST", approve)
+    yield seen("Approved by who asked", alone, kept=alone.status_code == 403, verdict="One person isn't enough")
+    sent = lab.send("security_officer", "POST", approve)
+    yield seen("Approved by the security officer", sent, kept=sent.status_code == 200, verdict="Now the mail leaves")
     _account(newcomer)
     own = newcomer.get("me")
     user = str(own.json().get("user_id", ""))
@@ -28,7 +31,7 @@ def play(lab: Lab) -> Iterator[Exchange]:
     raised = newcomer.put(f"admin/users/{user}/role", role="tenant_admin")
     yield seen("Making oneself an administrator", raised, kept=raised.status_code == 403, verdict="Refused")
     admin = str(lab.read("tenant_admin", "/v1/me").json()["user_id"])
-    last = _as_admin(lab, "PUT", f"{USERS}/{admin}/role", {"role": "auditor"})
+    last = lab.send("tenant_admin", "PUT", f"{USERS}/{admin}/role", {"role": "auditor"})
     yield seen("An administrator changing their own role", last, kept=last.status_code == 403, verdict="Refused")
     yield from _offboarded(newcomer, user)
 
@@ -43,7 +46,7 @@ def _account(newcomer: Newcomer) -> None:
 
 def _offboarded(newcomer: Newcomer, user: str) -> Iterator[Exchange]:
     lab = newcomer.lab
-    gone = _as_admin(lab, "DELETE", f"{USERS}/{user}")
+    gone = lab.send("tenant_admin", "DELETE", f"{USERS}/{user}")
     told = gone.json()
     took = told.get("ended_ms", 0) - told.get("ending_ms", 0)
     yield seen("Offboarding", gone, kept=told.get("sessions_ended") == 1, verdict=f"Access ended in {took} ms")
@@ -60,8 +63,3 @@ def _offboarded(newcomer: Newcomer, user: str) -> Iterator[Exchange]:
     yield Exchange(
         "What the log says", "GET /v1/audit/events?action=admin.user-offboard", shown, kept, "When, and how long"
     )
-
-
-def _as_admin(lab: Lab, method: str, path: str, body: dict[str, str] | None = None) -> httpx.Response:
-    token = lab.token("tenant_admin", recent=True)
-    return lab.http.request(method, path, headers={"Authorization": f"Bearer {token}"}, json=body)

@@ -27,11 +27,19 @@ def _reads(lab: Lab, path: str, patient: dict[str, Any]) -> Iterator[Exchange]:
     whole = lab.read("clinician", path)
     same = whole.status_code == 200 and all(whole.json().get(n) == patient[n] for n in ("name", "birthDate", "gender"))
     yield seen("Read as clinician", whole, kept=same, verdict="Every element, as it was imported")
-    thin = lab.read("researcher", path, X_Purpose_Of_Use="RESEARCH")
-    hidden = thin.status_code == 200 and not any(value in thin.text for value in personal_values(patient))
-    yield seen("Read as researcher", thin, kept=hidden, verdict="De-identified forms alone, marked REDACTED")
+    yield from _as_researcher(lab, path, patient)
     none = lab.read("tenant_admin", path, X_Purpose_Of_Use="OPERATIONS")
     yield seen("Read as tenant administrator", none, kept=none.status_code == 403, verdict="No PHI for administrators")
+
+
+def _as_researcher(lab: Lab, path: str, patient: dict[str, Any]) -> Iterator[Exchange]:
+    found = lab.read("researcher", "/v1/fhir/Patient?_count=1", X_Purpose_Of_Use="RESEARCH")
+    entries = found.json().get("entry", []) if found.status_code == 200 else []
+    thin = not any({"name", "identifier", "telecom"} & entry["resource"].keys() for entry in entries)
+    kept = bool(entries) and thin and not any(value in found.text for value in personal_values(patient))
+    yield seen("Search as researcher", found, kept=kept, verdict="De-identified forms, under the project's pseudonyms")
+    known = lab.read("researcher", path, X_Purpose_Of_Use="RESEARCH")
+    yield seen("With the id from elsewhere", known, kept=known.status_code == 404, verdict="It leads nowhere")
 
 
 def _row(lab: Lab, id: str, patient: dict[str, Any]) -> Exchange:

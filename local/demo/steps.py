@@ -6,6 +6,9 @@ import logging
 from collections.abc import Iterator
 
 from local.demo import (
+    broken_glass,
+    consent,
+    entries,
     erasure,
     export,
     offboarding,
@@ -13,8 +16,12 @@ from local.demo import (
     registration,
     release,
     retention,
+    rollback,
+    rotation,
+    search,
     sign_in,
     tamper,
+    two_people,
     unrecorded,
 )
 from local.demo.exchange import Exchange
@@ -34,6 +41,13 @@ STEPS = (
     ("A key opened behind the product's back", unrecorded.play),
     ("An account from its first code to a stolen token", registration.play),
     ("An invitation, and an end", offboarding.play),
+    ("A consent, given and withdrawn", consent.play),
+    ("An emergency, and its review", broken_glass.play),
+    ("A policy changed by two people", two_people.play),
+    ("Searching what is sealed", search.play),
+    ("A bundle, a patch, a document", entries.play),
+    ("A new key for a patient", rotation.play),
+    ("A row put back", rollback.play),
 )
 
 

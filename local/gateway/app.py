@@ -30,6 +30,7 @@ from phivault.errors import (
     TooManyRequests,
 )
 from phivault.ids import uuid7
+from phivault.records.binary import wants_raw
 from phivault.records.operation_outcome import outcome
 
 log = logging.getLogger("phivault.gateway")
@@ -117,15 +118,17 @@ class Gateway:
         except WorkerDied as died:
             log.error("function failed: %s", died, extra={"request_id": request_id})
             raise PhivaultError from None
-        return _response(answer)
+        return _response(answer, decoded=wants_raw(request.headers.get("accept")))
 
     def _with_cors(self, request: Request, response: Response) -> Response:
         origin = request.headers.get("origin", "")
         if origin in self._origins:
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Allow-Methods"] = "GET,POST,PUT,DELETE,OPTIONS"
+            response.headers["Access-Control-Allow-Methods"] = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
             response.headers["Access-Control-Allow-Headers"] = (
-                f"Authorization,Content-Type,{web.PURPOSE_HEADER},If-Match,Idempotency-Key"
+                f"Authorization,Content-Type,{web.PURPOSE_HEADER},{web.PROJECT_HEADER},If-Match,If-None-Exist,"
+                f"Idempotency-Key,Prefer,"
+                f"{web.CONTEXT_HEADER}"
             )
             response.headers["Access-Control-Expose-Headers"] = ",".join(web.EXPOSED)
             response.headers["Access-Control-Max-Age"] = "600"
@@ -169,9 +172,11 @@ def refusal(error: PhivaultError, path: str, request_id: str) -> Response:
     return response
 
 
-def _response(answer: dict[str, Any]) -> Response:
+def _response(answer: dict[str, Any], *, decoded: bool) -> Response:
+    """``decoded`` says that the caller accepts first what API Gateway was told to be binary: it decodes for nobody
+    else."""
     body = answer.get("body") or ""
-    content = base64.b64decode(body) if answer.get("isBase64Encoded") else body
+    content = base64.b64decode(body) if answer.get("isBase64Encoded") and decoded else body
     response = Response(content if isinstance(content, (str, bytes)) else json.dumps(content), answer["statusCode"])
     for name, values in {**answer.get("headers", {}), **answer.get("multiValueHeaders", {})}.items():
         for value in values if isinstance(values, list) else [values]:

@@ -8,13 +8,14 @@ from typing import Any
 from starlette.requests import Request
 
 from local.gateway.routes import Match
+from phivault.records.binary import RAW_TYPES
 
 
 def proxy_event(
     request: Request, body: bytes, match: Match, claims: dict[str, str] | None, request_id: str
 ) -> dict[str, Any]:
-    """The event, payload format 1.0; a body that isn't UTF-8 travels as base64."""
-    text, encoded = _text(body)
+    """The event, payload format 1.0; a body of a binary media type, or that isn't UTF-8, travels as base64."""
+    text, encoded = _text(body, request.headers.get("content-type", "").lower() in RAW_TYPES)
     headers: dict[str, list[str]] = {}
     for name, value in request.headers.items():
         headers.setdefault(name.title(), []).append(value)
@@ -55,11 +56,11 @@ def _context(request: Request, match: Match, claims: dict[str, str] | None, requ
     }
 
 
-def _text(body: bytes) -> tuple[str | None, bool]:
+def _text(body: bytes, binary: bool) -> tuple[str | None, bool]:
     if not body:
         return None, False
     try:
-        return body.decode(), False
+        return (base64.b64encode(body).decode(), True) if binary else (body.decode(), False)
     except UnicodeDecodeError:
         return base64.b64encode(body).decode(), True
 

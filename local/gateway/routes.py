@@ -36,4 +36,5 @@ class Routes:
 
 
 def _pattern(path: str) -> str:
-    return re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))
+    # API Gateway takes a path with a slash at its end as the same without it.
+    return re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path)) + "/?"

@@ -1,4 +1,8 @@
-"""The commands of README.md and docs/api.md, run as a reader would: copied into one shell beside a running stack."""
+"""The commands of README.md and docs/api.md, run as a reader would: copied into one shell beside a stack just started.
+
+Not the stack that tests share: among its patients the one of the walkthrough needn't be on a researcher's first page,
+nor be nobody's emergency.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,26 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.support.stack import TOTP_STEP, RunningStack
+from tests.support.stack import TOTP_STEP, RunningStack, running
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
-ROLES = ("clinician", "researcher", "auditor")
+ROLES = ("clinician", "researcher", "auditor", "care_coordinator", "privacy_officer")
 
 pytestmark = pytest.mark.skipif(
     shutil.which("curl") is None or shutil.which("bash") is None, reason="curl or bash is not installed"
 )
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    yield from running(tmp_path_factory.mktemp("walkthrough"))
 
 
 def _section(text: str, heading: str) -> str:
@@ -44,21 +53,28 @@ def await_fresh_codes(stack: RunningStack, roles: Sequence[str]) -> None:
 def test_every_command_answers_as_shown(stack: RunningStack, tmp_path: Path) -> None:
     (tmp_path / ".venv").symlink_to(sys.prefix)
     (tmp_path / ".local").symlink_to(stack.folder)
-    walk, create = _section(README, "Use it with curl"), _section(API, "Create")
-    script = "\n".join(_commands(walk) + _commands(create))
+    walk, see = _section(README, "Use it with curl"), _section(README, "Who may see what")
+    create = "\n".join(_section(API, heading) for heading in ("Create", "Read"))
+    script = "\n".join(_commands(walk) + _commands(see) + _commands(create))
     await_fresh_codes(stack, ROLES)
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
     assert done.stderr == ""
     for shown in (
         '{"challenge": "SOFTWARE_TOKEN_MFA", "session": "',
         "HTTP/1.1 200 OK",
         "searchset",
-        "which isn't supported yet",
+        "it travels only in the body of a POST to Patient/_search",
+        "found Dummett 1979-04-06",
         '"code":"REDACTED"',
         '"code":"SUBSETTED"',
-        "fhir.read researcher RESEARCH ['deidentified']",
+        '"diagnostics":"Patient not found"',
+        "fhir.search researcher RESEARCH ['deidentified']",
         "fhir.read clinician TREATMENT ['administrative', 'identifying', 'sensitive']",
+        '"decisions": [{"class": "clinical", "allowed": false, "undecided": false,',
+        '"missing": [["care-team"], ["grant"], ["consent"]]}]',
+        "0\n1\nended\nreviewed\n0\n",
         "HTTP/1.1 201 Created",
+        "%PDF-1.4 a letter",
     ):
-        assert shown in walk + create
+        assert shown in walk + see + create
         assert shown in done.stdout, done.stdout

@@ -21,17 +21,22 @@ import httpx
 
 from functions.table import TABLE
 from infra.e2e import REJECTED, Embedded
+from local.demo.release import personal_values
 from local.ministack import Ministack
 from local.parent import end_with_parent
 from local.postgres import Postgres
-from tests.e2e import deploy, dropped, grants, recorded, retention
+from phivault.adapters.postgres.bootstrap import ROLES
+from tests.e2e import deploy, dropped, grants, recorded, recorded_access, recorded_records, retention
+from tests.e2e.access import Access
 from tests.e2e.evidence import Evidence
 from tests.e2e.identity import Identity
 from tests.e2e.journal import Failed, Journal, console, expect
+from tests.e2e.keeping import Keeping
 from tests.e2e.letters import Letters
 from tests.e2e.mailbox import Mailbox
 from tests.e2e.overheard import Overheard
 from tests.e2e.people import Pool
+from tests.e2e.records import Records
 from tests.e2e.story import Story, await_alert
 from tests.e2e.unsound import UNSOUND
 
@@ -85,6 +90,8 @@ class Run:
         self.journal.part("Declared settings, read back from the account")
         dropped.restore(self.journal, self.assembly, self.stands)
         self._story()
+        self._access()
+        self._records()  # after a researcher has counted who is there
         self._identity()
         self._evidence()
         self.journal.part("Attacks on retention")
@@ -128,13 +135,13 @@ class Run:
         dropped.restore(self.journal, deploy.part(self.assembly, names), deploy.deployed(names))
 
     def _database(self) -> Embedded:
-        return Embedded(app_dsn=self.postgres.app_dsn, owner_dsn=self.postgres.owner_dsn)
+        return Embedded({role: self.postgres.dsn(role) for role in ROLES})
 
     def _story(self) -> None:
         self.journal.part("The story, over API Gateway")
         with self.journal.needed("every function of the table stands with its settings"):
             self._read_functions()
-        mailbox = Mailbox.of(self.known["alert_topic_arn"])
+        self.mailbox = Mailbox.of(self.known["alert_topic_arn"])
         self.overheard = Overheard()
         api = httpx.Client(
             base_url=self._base_url(), verify=self.aws.trust(), timeout=60, event_hooks=self.overheard.hooks()
@@ -143,8 +150,38 @@ class Run:
         self.story = Story(api, Pool(self.known["user_pool_id"], self.known["client_id"]))
         self.story.play(self.journal)
         with self.journal.check("the denied read becomes an alert without PHI"):
-            await_alert(mailbox, self.story.patient_id)
+            await_alert(self.mailbox, "fhir.read", self.story.patient_id)
         self.story.sign_out(self.journal)
+
+    def _access(self) -> None:
+        self.journal.part("Access, over API Gateway")
+        story = self.story
+        self.access = Access(
+            api=story.api,
+            pool=story.pool,
+            patient=story.patient,
+            patient_id=story.patient_id,
+            doctor=story.users["clinician"],
+            functions=self.functions,
+            table=self.known["access_state_table"],
+        )
+        self.overheard.note(*personal_values(story.patient))
+        self.access.play(self.journal)
+        with self.journal.check("broken glass and its overdue review become alerts that name nobody"):
+            secret = (story.patient_id, *(user.id for user in self.access.people.values()))
+            for action in ("break-glass.open", "break-glass.overdue"):
+                await_alert(self.mailbox, action, *secret)
+
+    def _records(self) -> None:
+        self.journal.part("Records, over API Gateway and behind it")
+        self.records = Records(self.story.api, self.story.users["clinician"])
+        self.overheard.note(*self.records.personal())
+        self.records.play(self.journal)
+        rotator = self.functions["rotator"]["FunctionArn"]
+        database, base_url = self.postgres.admin_dsn, self._base_url()
+        Keeping(self.records, self.aws, self.known, database, rotator, base_url, self.folder).play(self.journal)
+        with self.journal.check("the row put back becomes an alert that names nobody"):
+            await_alert(self.mailbox, "CRITICAL fhir.read", self.records.patient_id, self.records.weight)
 
     def _identity(self) -> None:
         self.journal.part("Identity, over API Gateway and by its triggers")
@@ -160,6 +197,8 @@ class Run:
         evidence = Evidence(self.known, self.functions, self.folder)
         evidence.take(self.journal)
         recorded.check(self.journal, evidence.events(), self.identity.people, self.overheard)
+        recorded_access.check(self.journal, evidence.events(), self.access)
+        recorded_records.check(self.journal, evidence.events(), self.records)
         evidence.alter(self.journal)
         self.overheard.check(self.journal, self.letters, self.functions)
 

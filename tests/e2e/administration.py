@@ -26,7 +26,7 @@ def play(journal: Journal, cast: Cast) -> None:
         _suspend(cast)
     with journal.check("nobody changes their own role, and no role that isn't an administrator's anybody's"):
         _escalate(cast)
-    with journal.check("a changed role holds at once: the old sessions end, new tokens name it"):
+    with journal.check("a role takes two people, and holds at once: the old sessions end, new tokens name it"):
         _change_role(cast)
     with journal.check("another tenant's user is as unknown as nobody"):
         _cross_tenants(cast)
@@ -129,7 +129,10 @@ def _role(cast: Cast, name: str) -> str:
 def _change_role(cast: Cast) -> None:
     user = cast["doctor"]
     for role in ("researcher", "clinician"):
-        answered(cast.ask("admin", "PUT", _role(cast, "doctor"), {"role": role}), 200)
+        answered(cast.ask("admin", "PUT", _role(cast, "doctor"), {"role": role}), 202)
+        answered(cast.ask("admin", "POST", _role(cast, "doctor") + "/approve"), 403, "denied")
+        answered(cast.ask("doctor", "GET", "v1/me"), 200)
+        answered(cast.ask("officer", "POST", _role(cast, "doctor") + "/approve"), 200)
         answered(cast.ask("doctor", "GET", "v1/me"), 401, "unauthenticated")
         user.sign_in(cast.api)
         expect(answered(cast.ask("doctor", "GET", "v1/me"), 200)["role"] == role, "the tokens name another role")

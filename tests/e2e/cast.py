@@ -44,7 +44,7 @@ def answered(answer: httpx.Response, status: int, error: str = "") -> Any:
     """What it says. Raises Failed where it isn't that status, or that error's problem."""
     expect(answer.status_code == status, f"{answer.status_code} instead of {status}: {answer.text[:300]}")
     media = answer.headers.get("Content-Type", "").partition(";")[0]
-    whole = answer.content and media in ("application/json", "application/problem+json")
+    whole = answer.content and media in ("application/json", "application/problem+json", "application/fhir+json")
     said = answer.json() if whole else answer.text
     if error and not (isinstance(said, dict) and said.get("type") == f"urn:phivault:problem:{error}"):
         raise Failed(f"no problem of type {error}: {answer.text[:300]}")

@@ -80,6 +80,7 @@ def calls(environment: dict[str, str], audit_key: str) -> list[Call]:
             ("subject_key_arn", "kms:GenerateDataKey"), "kms", "generate_data_key", {"KeyId": key, "KeySpec": "AES_256"}
         ),
         Call(None, "kms", "schedule_key_deletion", {"KeyId": key}),
+        Call(("subject_key_arn", "kms:DescribeKey"), "kms", "describe_key", {"KeyId": key}),
         Call(("subject_key_arn", "kms:Encrypt"), "kms", "encrypt", {"KeyId": key, "Plaintext": "probe"}),
         Call(
             ("alert_topic_arn", "sns:Publish"),
@@ -99,8 +100,24 @@ def calls(environment: dict[str, str], audit_key: str) -> list[Call]:
             Call((setting, "dynamodb:DeleteItem"), "dynamodb", "delete_item", {"TableName": table, "Key": item}),
             Call((setting, "dynamodb:Scan"), "dynamodb", "scan", {"TableName": table}),
             Call(None, "dynamodb", "delete_table", {"TableName": table}),
+            *_many(setting, table, item),
         ]
     return found
+
+
+def _many(setting: str, table: str, item: dict[str, Any]) -> Iterator[Call]:
+    """Rows by partition, by the batch, in a transaction, changed in place."""
+    asked = {"KeyConditionExpression": "pk = :pk", "ExpressionAttributeValues": {":pk": item["pk"]}}
+    changed = {"UpdateExpression": "SET probe = :pk", "ExpressionAttributeValues": {":pk": item["pk"]}}
+    put = [{"PutRequest": {"Item": item}}]
+    yield Call((setting, "dynamodb:Query"), "dynamodb", "query", {"TableName": table} | asked)
+    yield Call((setting, "dynamodb:UpdateItem"), "dynamodb", "update_item", {"TableName": table, "Key": item} | changed)
+    yield Call(
+        (setting, "dynamodb:BatchGetItem"), "dynamodb", "batch_get_item", {"RequestItems": {table: {"Keys": [item]}}}
+    )
+    yield Call((setting, "dynamodb:BatchWriteItem"), "dynamodb", "batch_write_item", {"RequestItems": {table: put}})
+    together = {"TransactItems": [{"Put": {"TableName": table, "Item": item}}]}
+    yield Call((setting, "dynamodb:PutItem"), "dynamodb", "transact_write_items", together)
 
 
 def _on_the_pool(pool: str) -> Iterator[Call]:
@@ -127,7 +144,7 @@ def _signing_and_calling(environment: dict[str, str]) -> Iterator[Call]:
     for setting in ("log_key_arn", "witness_key_arn"):
         sign = {"KeyId": environment[setting], "Message": "probe", "SigningAlgorithm": "ED25519_SHA_512"}
         yield Call((setting, "kms:Sign"), "kms", "sign", sign)
-    for setting in ("sealer_function", "exporter_function", "witness_function"):
+    for setting in ("sealer_function", "exporter_function", "witness_function", "rotator_function"):
         arguments = {"FunctionName": environment[setting], "InvocationType": "DryRun"}
         yield Call((setting, "lambda:InvokeFunction"), "lambda", "invoke", arguments)
     for setting in ("audit_head_bucket", "audit_exports_bucket", "witness_bucket", "trail_bucket"):
@@ -141,6 +158,7 @@ def _signing_and_calling(environment: dict[str, str]) -> Iterator[Call]:
 
 def attack(journal: Journal, configurations: dict[str, dict[str, Any]], known: dict[str, str], audit_key: str) -> None:
     """``configurations`` are the deployed functions' by their name in the table."""
+    known = known | {"rotator_function": configurations["rotator"]["FunctionName"]}  # no function is told of it
     for function in TABLE:
         beyond = list(_beyond(function, calls(known, audit_key)))
         with journal.check(f"{function.name}: {len(beyond)} calls beyond its grants refused"):

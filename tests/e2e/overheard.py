@@ -1,4 +1,5 @@
-"""What passed between clients and the API and may stand in no log: passwords, codes, tokens, addresses, places."""
+"""What passed between clients and the API and may stand in no log: passwords, codes, tokens, addresses, places, what
+people wrote about an emergency, and who the patient is."""
 
 from __future__ import annotations
 
@@ -29,6 +30,8 @@ SECRET = frozenset(
         "refresh_token",
         "id_token",
         "secret",
+        "note",
+        "review_note",
     }
 )
 """Members of requests and answers."""
@@ -56,7 +59,7 @@ class Overheard:
         for text in letters.everything():
             self.note(*CODE.findall(text), *TOKEN.findall(text))
         with journal.check(
-            f"none of {len(self.values)} passwords, codes, tokens, addresses stands in a function's log"
+            f"none of {len(self.values)} passwords, codes, tokens, addresses, notes, names stands in a function's log"
         ):
             logs, pattern = list(_logs()), self._pattern()
             groups = {group_of(settings): name for name, settings in functions.items()}

@@ -30,8 +30,8 @@ class Pool:
     id: str
     client_id: str
 
-    def newcomer(self, role: str, *, tenant: str = TENANT, name: str = "") -> User:
-        """A user as an administrator makes one, without a factor."""
+    def newcomer(self, role: str, *, tenant: str = TENANT, name: str = "", patient_id: str = "") -> User:
+        """A user as an administrator makes one, without a factor. ``patient_id`` is whose record is their own."""
         cognito = boto3.client("cognito-idp")
         email, password = f"{name or role.replace('_', '-')}@{tenant}.example", random_password()
         attributes = {
@@ -39,7 +39,7 @@ class Pool:
             "email_verified": "true",
             "custom:tenant_id": tenant,
             "custom:role": role,
-        }
+        } | ({"custom:patient_id": patient_id} if patient_id else {})
         named: list[Any] = [{"Name": name, "Value": value} for name, value in attributes.items()]
         made = cognito.admin_create_user(
             UserPoolId=self.id, Username=email, UserAttributes=named, MessageAction="SUPPRESS"

@@ -49,6 +49,8 @@ EXPECTED = (
     ("admin.user-read", "not-found", "MEDIUM"),
     ("admin.user-export", "", "HIGH"),
     ("admin.user-invite", "", "MEDIUM"),
+    ("admin.user-approve", "", "HIGH"),
+    ("admin.user-approve", "denied", "HIGH"),
     ("admin.user-uninvite", "", "MEDIUM"),
     ("admin.user-uninvite", "not-found", "MEDIUM"),
     ("admin.session-list", "", "LOW"),
@@ -87,11 +89,11 @@ def check(journal: Journal, events: Sequence[Event], people: Mapping[str, User],
     """``people`` are the users by their names in the identity part."""
     with journal.check(f"the identity part is in it: {len(EXPECTED)} kinds of attempts, each at its risk"):
         found = {(event["action"], event["error"], event["risk"]) for event in events}
-        _complete(found, EXPECTED)
+        complete(found, EXPECTED)
     with journal.check("each trigger's answers and refusals are in it, with the user whom they were about"):
         ids = {name: user.id for name, user in people.items()} | {"": ""}
         told = {(event["action"], event["error"], event["risk"], event["user_id"]) for event in events}
-        _complete(told, [(*kind, ids[name]) for *kind, name in BY_TRIGGERS])
+        complete(told, [(*kind, ids[name]) for *kind, name in BY_TRIGGERS])
     with journal.check("an offboarding has two lines, and the time between them is the evidence"):
         _offboarded(journal, events, people["coordinator"])
     with journal.check("it holds no password, code, token or address in clear"):
@@ -99,7 +101,7 @@ def check(journal: Journal, events: Sequence[Event], people: Mapping[str, User],
         expect(not held, f"it does: {sorted(held)}")
 
 
-def _complete(found: set[Any], wanted: Sequence[Any]) -> None:
+def complete(found: set[Any], wanted: Sequence[Any]) -> None:
     missing = [one for one in wanted if one not in found]
     told = [f"{one} (there are {sorted(kind for kind in found if kind[:2] == one[:2])})" for one in missing]
     expect(not missing, "; ".join(told))

@@ -92,7 +92,10 @@ def _no_account(cast: Cast, address: str) -> None:
 
 
 def _invite(cast: Cast) -> None:
-    sent = answered(cast.ask("admin", "POST", "v1/admin/users", {"email": INVITED, "role": "researcher"}), 201)
+    asked = answered(cast.ask("admin", "POST", "v1/admin/users", {"email": INVITED, "role": "researcher"}), 202)
+    approve = f"{INVITATIONS}/{asked['id']}/approve"
+    answered(cast.ask("admin", "POST", approve), 403, "denied")
+    sent = answered(cast.ask("officer", "POST", approve), 200)
     token = cast.letters.newest(INVITED, TOKEN)
     for _ in range(2):  # what didn't make an account used nothing up
         answered(cast.post(SIGN_UP, invitation=token, phone_number=PHONE), 503, "unavailable")

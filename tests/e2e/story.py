@@ -111,9 +111,9 @@ class Story:
             expect(answer.status_code == 200, f"{answer.status_code} {answer.text}")
             same = all(answer.json().get(name) == self.patient[name] for name in ("name", "birthDate", "gender"))
             expect(same, "an element differs")
-        with journal.check("the researcher reads de-identified forms alone"):
+        with journal.check("the researcher, whom nobody approved for a project, reads nothing"):
             answer = self.users["researcher"].get(self.api, path, "RESEARCH")
-            expect(answer.status_code == 200, f"{answer.status_code} {answer.text}")
+            expect(answer.status_code == 403, f"{answer.status_code} {answer.text}")
             expect(not any(value in answer.text for value in personal_values(self.patient)), "a personal value shows")
         with journal.check("the tenant administrator reads no PHI"):
             answer = self.users["tenant_admin"].get(self.api, path, "OPERATIONS")
@@ -140,12 +140,13 @@ def _until(ask: Any, enough: Any, seconds: float) -> Any:
     return answer
 
 
-def await_alert(received: Any, patient: str) -> None:
-    """``received`` answers the messages so far. Raises Failed where none tells of the administrator's denied read."""
+def await_alert(received: Any, action: str, *secret: str) -> None:
+    """``received`` answers the messages so far. Raises Failed where none tells of the action, or one holds what is
+    ``secret``."""
 
     def about(texts: list[str]) -> list[str]:
-        return [text for text in texts if "fhir.read" in text]
+        return [text for text in texts if action in text]
 
     messages = _until(received, about, 60)
-    expect(about(messages), f"{len(messages)} messages, none about the denied read")
-    expect(not any(patient in text for text in messages), "a message names the patient")
+    expect(about(messages), f"{len(messages)} messages, none about {action}")
+    expect(not any(value in text for text in messages for value in secret), "a message names whom it is about")

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -50,18 +50,25 @@ def id_of(client: httpx.Client) -> str:
     return str(ok(client.get("/me"))["user_id"])
 
 
+def every_user(admin: httpx.Client, **parameters: str) -> list[dict[str, Any]]:
+    """All pages; other tests may have made more users than one page shows."""
+    page = ok(admin.get("/admin/users", params=parameters))
+    found = page["users"]
+    while page["cursor"]:
+        page = ok(admin.get("/admin/users", params=parameters | {"cursor": page["cursor"]}))
+        found = [*found, *page["users"]]
+    return found
+
+
 def test_every_seeded_user_is_listed_in_their_tenant(stack: RunningStack, admin: httpx.Client) -> None:
-    found, cursor = [], ""
-    while cursor is not None:
-        page = ok(admin.get("/admin/users", params={"limit": "3"} | ({"cursor": cursor} if cursor else {})))
-        found, cursor = [*found, *page["users"]], page["cursor"]
+    found = every_user(admin, limit="3")
     ids = [one["user_id"] for one in found]
     assert ids == sorted(set(ids))
     assert set(stack.facts["tenants"][stack.tenants[0]]["users"]) <= {one["role"] for one in found}
     assert all(one["email"][1] == "…" for one in found)
     other = id_of(stack.api("clinician", stack.tenants[1]))
     assert other not in ids
-    later = [one["user_id"] for one in ok(admin.get("/admin/users", params={"cursor": other}))["users"]]
+    later = [one["user_id"] for one in every_user(admin, cursor=other)]
     assert later == [id for id in ids if id > other]
 
 
@@ -78,19 +85,25 @@ def test_one_is_shown_and_all_are_exported(stack: RunningStack, admin: httpx.Cli
 
 
 def test_a_changed_role_holds_for_the_next_request_and_the_next_sign_in(
-    admin: httpx.Client, somebody: Account, log: LockedLog
+    admin: httpx.Client, officer: httpx.Client, somebody: Account, log: LockedLog
 ) -> None:
     tokens = somebody.tokens()
     client = somebody.api(tokens)
     id = id_of(client)
-    changed = admin.put(f"/admin/users/{id}/role", json={"role": "auditor"})
+    asked = ok(admin.put(f"/admin/users/{id}/role", json={"role": "auditor"}), 202)
+    assert (asked["state"], asked["role"], asked["proposed_by"]) == ("waiting", "auditor", id_of(admin))
+    assert ok(officer.get(f"/admin/users/{id}"))["role_change"] == asked
+    assert ok(client.get("/me"))["role"] == "clinician"
+    refused(admin.post(f"/admin/users/{id}/role/approve"), 403)
+    changed = officer.post(f"/admin/users/{id}/role/approve")
     assert ok(changed) == {"user_id": id, "sessions_ended": 1}
+    refused(officer.post(f"/admin/users/{id}/role/approve"), 404)
     refused(client.get("/me"), 401)
     refused(client.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]}), 401)
     again = somebody.api()
     assert ok(again.get("/me"))["role"] == "auditor"
     ok(again.get("/audit/events"))
-    (event,) = log.events(action="admin.user-role", request_id=changed.headers["x-request-id"])
+    (event,) = log.events(action="admin.user-approve", request_id=changed.headers["x-request-id"])
     assert {"role:from:clinician", "role:to:auditor"} <= set(event["flags"])
 
 
@@ -126,10 +139,18 @@ def test_two_people_and_the_user_decide_about_a_reset(
     refused(officer.delete(f"/admin/users/{id}/mfa-reset"), 404)
 
 
-def test_an_invitation_arrives_and_is_withdrawn(stack: RunningStack, admin: httpx.Client) -> None:
+def test_an_invitation_arrives_once_another_person_approves_and_is_withdrawn(
+    stack: RunningStack, admin: httpx.Client, officer: httpx.Client
+) -> None:
     email = "invited-here@people.test"
-    sent = ok(admin.post("/admin/users", json={"email": email, "role": "researcher"}), 201)
-    assert (sent["role"], sent["patient_id"]) == ("researcher", None)
+    asked = ok(admin.post("/admin/users", json={"email": email, "role": "researcher"}), 202)
+    assert (asked["state"], asked["role"], asked["patient_id"]) == ("waiting", "researcher", None)
+    (shown,) = [one for one in ok(officer.get("/admin/invitations"))["invitations"] if one["id"] == asked["id"]]
+    assert shown == asked | {"email": "i…@people.test"}
+    refused(admin.post(f"/admin/invitations/{asked['id']}/approve"), 403)
+    assert stack.anyone().get(stack.facts["outbox_url"], params={"to": email}).json() == []
+    sent = ok(officer.post(f"/admin/invitations/{asked['id']}/approve"))
+    assert (sent["state"], sent["role"], sent["patient_id"]) == ("sent", "researcher", None)
     told = eventually(lambda: stack.anyone().get(stack.facts["outbox_url"], params={"to": email}).json())
     token = told[-1]["code"]
     assert token not in json.dumps(sent)

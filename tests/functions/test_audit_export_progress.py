@@ -22,7 +22,6 @@ __all__ = ["audit"]
 
 EXPORTS = "/v1/audit/exports"
 ID = "0b0f8f1e-1111-4111-8111-0123456789ab"
-AT = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
 JOB = Job(id=ID, tenant="north", since=7, asker=Asker(user_id="user-9", role="auditor"))
 UNDER_WAY = {"id", "tenant", "status", "requested", "finished"}
 
@@ -31,12 +30,13 @@ class MemoryExports:
     """Fills ``Jobs``, for one tenant."""
 
     def __init__(self) -> None:
+        self.at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
         self.steps: dict[str, dict[Step, tuple[datetime, Mapping[str, Any]]]] = {}
 
     def write(self, tenant: str, id: str, step: Step, said: Mapping[str, Any]) -> None:
         assert tenant == "north"
         of = self.steps.setdefault(id, {})
-        of[step] = (AT + timedelta(seconds=len(of)), said)
+        of[step] = (self.at + timedelta(seconds=len(of)), said)
 
     def read(self, tenant: str, id: str) -> Progress:
         if tenant != "north" or id not in self.steps:
@@ -64,7 +64,8 @@ def shown(audit: AuditFunction) -> Any:
 
 def test_before_it_ends_only_what_was_asked_for_is_shown(audit: AuditFunction, exports: MemoryExports) -> None:
     exports.write("north", ID, Step.REQUESTED, requested(JOB))
-    common = {"id": ID, "tenant": "north", "since": 7, "requested": f"{AT:%Y-%m-%dT%H:%M:%SZ}", "finished": None}
+    asked = f"{exports.at:%Y-%m-%dT%H:%M:%SZ}"
+    common = {"id": ID, "tenant": "north", "since": 7, "requested": asked, "finished": None}
     assert shown(audit) == common | {"status": "queued"}
     exports.write("north", ID, Step.STARTED, {"run": "0011223344556677", "since": 7})
     assert shown(audit) == common | {"status": "running"}
@@ -77,7 +78,7 @@ def test_a_failure_says_when_and_why(audit: AuditFunction, exports: MemoryExport
     exports.write("north", ID, Step.FAILED, {"error": "unavailable", "detail": "S3 did not answer", "inner": "x"})
     found = shown(audit)
     assert found.keys() == UNDER_WAY | {"error", "detail"}
-    assert (found["status"], found["finished"]) == ("failed", f"{AT + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}")
+    assert (found["status"], found["finished"]) == ("failed", f"{exports.at + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}")
     (listed,) = audit.get(EXPORTS).json["exports"]
     assert (listed["status"], listed["finished"]) == ("failed", found["finished"])
 
@@ -99,4 +100,4 @@ def test_an_order_says_where_it_is_watched(
     id = json.loads(answer.body)["id"]
     assert answer.headers["Location"] == f"https://api.example/v1/audit/exports/{id}"
     assert [each["job"]["since"] for each in handed] == [since]
-    assert exports.read("north", id).status(AT) == "queued"
+    assert exports.read("north", id).status(exports.at) == "queued"

@@ -112,7 +112,7 @@ def test_a_recovery_code_leads_to_a_new_app_and_ends_the_sessions(account: Accou
     ("body", "says"),
     [
         ({"refresh_token": "x" * 40, "nonce": "mine"}, "an unknown member"),
-        ({}, "refresh_token: missing"),
+        ({}, "refresh_token: is missing"),
     ],
 )
 def test_bodies_of_another_shape(account: Account, body: dict[str, str], says: str) -> None:

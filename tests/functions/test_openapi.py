@@ -27,9 +27,13 @@ BODILESS = {
     "/v1/admin/users/{id}/resume",
     "/v1/admin/users/{id}/mfa-reset",
     "/v1/admin/users/{id}/mfa-reset/approve",
+    "/v1/admin/users/{id}/role/approve",
+    "/v1/admin/invitations/{id}/approve",
+    "/v1/admin/policies/proposals/{id}/approve",
+    "/v1/break-glass/{id}/end",
 }
 """What is posted to these is told by the path."""
-METHODS = ("get", "post", "put", "delete")
+METHODS = ("get", "post", "put", "patch", "delete")
 OPERATIONS = [(path, method) for path, item in SERVED["paths"].items() for method in item]
 ROUTES = {(route.path, route.method.lower()): route for row in TABLE for route in row.routes}
 
@@ -80,7 +84,7 @@ def test_every_operation_says_what_it_takes_and_leaves(path: str, method: str) -
     # Whatever needs a token is recorded, and PHI passes nowhere unrecorded.
     assert bool(operation["x-audit"]) or route.public
     assert bool(operation["x-audit"]) or not operation["x-phi"]
-    assert ("requestBody" in operation) == (method in ("post", "put") and path not in BODILESS)
+    assert ("requestBody" in operation) == (method in ("post", "put", "patch") and path not in BODILESS)
 
 
 def test_bodies_are_required_but_where_an_empty_one_will_do() -> None:
@@ -116,9 +120,10 @@ def test_whatever_touches_records_takes_a_purpose_and_writes_take_conditions() -
     for path, method in OPERATIONS:
         headers = {one["name"] for one in _operation(path, method)["parameters"] if one["in"] == "header"}
         records = path.startswith("/v1/fhir") and _operation(path, method)["x-phi"]
-        assert ("X-Purpose-Of-Use" in headers) == records
-        assert ("If-Match" in headers) == (records and method in ("put", "delete"))
-        assert ("Idempotency-Key" in headers) == (records and method != "get")
+        assert ("X-Purpose-Of-Use" in headers) == ("X-Research-Project" in headers) == records
+        assert ("If-Match" in headers) == (records and method in ("put", "patch", "delete"))
+        keeps = not path.endswith(("/_search", "/$validate"))
+        assert ("Idempotency-Key" in headers) == (records and method != "get" and keeps)
 
 
 def test_every_reference_leads_somewhere() -> None:

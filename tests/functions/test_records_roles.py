@@ -97,18 +97,54 @@ def test_a_coordinator_cannot_write_what_they_cannot_see_not_even_the_same(
     assert ok(clinician.get(place))["meta"]["versionId"] == "1"
 
 
-def test_a_researcher_sees_no_one(clinician: httpx.Client, researcher: httpx.Client) -> None:
+def _as_the_log_tells(stack: RunningStack, researcher: httpx.Client, id: str) -> str:
+    """The pseudonym of a patient: the log names the real id of what was read by each."""
+    from tests.support.locked_log import LockedLog
+
+    log = LockedLog(stack)
+    for found in every(researcher, "Patient"):
+        answer = researcher.get(f"/fhir/Patient/{found['id']}")
+        (event,) = log.events(request_id=answer.headers["x-request-id"])
+        if event["resource_id"] == id:
+            return str(found["id"])
+    raise AssertionError("The patient is not among those whom the researcher finds")
+
+
+@pytest.mark.parametrize("header", ["Zebra", "", "a" * 65, "a b", "über"])
+def test_a_project_that_is_no_name(researcher: httpx.Client, header: str) -> None:
+    refused(researcher.get("/fhir/Patient", headers=[("X-Research-Project", header.encode())]), 400)
+
+
+def test_a_project_goes_with_research_alone_and_needs_an_approval(
+    stack: RunningStack, clinician: httpx.Client, researcher: httpx.Client, sick: str
+) -> None:
+    named = {"X-Research-Project": "somebody-elses"}
+    refused(clinician.get(f"/fhir/Patient/{sick}", headers=named), 400)
+    refused(researcher.get("/fhir/Patient", headers=named), 403)
+    stranger = Account(stack, "researcher", stack.tenants[0]).api()
+    refused(stranger.get("/fhir/Patient", headers={"X-Purpose-Of-Use": "RESEARCH"}), 403)
+
+
+def test_a_researcher_sees_no_one(stack: RunningStack, clinician: httpx.Client, researcher: httpx.Client) -> None:
     made = make(clinician, patient())
-    make(clinician, observation(made["id"], note=[{"text": "told by her brother Ivar"}], issued="2026-02-03T08:01:02Z"))
-    answer = researcher.get(f"/fhir/Patient/{made['id']}")
+    mine = make(
+        clinician,
+        observation(made["id"], note=[{"text": "told by her brother Ivar"}], issued="2026-02-03T08:01:02Z"),
+    )
+    refused(researcher.get(f"/fhir/Patient/{made['id']}"), 404)
+    name = _as_the_log_tells(stack, researcher, made["id"])
+    answer = researcher.get(f"/fhir/Patient/{name}")
     seen = ok(answer)
-    assert "last-modified" not in answer.headers
-    assert "lastUpdated" not in seen["meta"]
-    assert (seen["birthDate"], seen["gender"]) == ("1957", "female")
+    assert {"last-modified", "etag"}.isdisjoint(answer.headers)
+    assert {"lastUpdated", "versionId"}.isdisjoint(seen["meta"])
+    assert (seen["birthDate"], seen["gender"], seen["id"]) == ("1957", "female", name)
     assert set(seen) <= {"resourceType", "id", "meta", "birthDate", "gender", "address", "active"}
     assert marks(seen) == THINNED
-    (weight,) = every(researcher, "Observation", patient=made["id"])
+    (weight,) = every(researcher, "Observation", patient=name)
     assert weight["valueQuantity"]["value"] == 71
+    assert weight["subject"] == {"reference": f"Patient/{name}"}
+    assert not {made["id"], mine["id"]} & {weight["id"], name}
+    refused(researcher.get(f"/fhir/Patient/{name}/_history/1"), 403)
     texts = json.dumps([seen, weight])
     for secret in ("Zebrowski", "Jorun", "8003608166690503", "22 85", "Hamar", "60614", "1957-", "2026-", "Ivar"):
         assert secret not in texts
@@ -119,7 +155,8 @@ def test_a_researcher_sees_nothing_of_imported_people_either(stack: RunningStack
     whole = ok(stack.api("clinician").get(f"/fhir/Patient/{subject}"))
     secrets = [whole["birthDate"], whole["name"][0]["family"], *whole["name"][0]["given"]]
     secrets += [one["value"] for one in whole["identifier"]]
-    found = [ok(researcher.get(f"/fhir/Patient/{subject}"))]
+    name = _as_the_log_tells(stack, researcher, subject)
+    found = [ok(researcher.get(f"/fhir/Patient/{name}"))]
     for kind in (
         "Encounter",
         "Observation",
@@ -128,7 +165,8 @@ def test_a_researcher_sees_nothing_of_imported_people_either(stack: RunningStack
         "DiagnosticReport",
         "AllergyIntolerance",
     ):
-        found += every(researcher, kind, patient=subject)
+        found += every(researcher, kind, patient=name)
+    secrets.append(subject)
     assert len(found) > 30
     text = json.dumps(found)
     assert [secret for secret in secrets if secret in text] == []

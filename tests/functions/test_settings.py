@@ -22,6 +22,7 @@ DEFAULTS = {
     "self_sign_up": False,
     "registration": "",
     "cooling_hours": 24,
+    "purposes": {},
     "version": 0,
 }
 ELSEWHERE = "127.0.0.2"  # the whole of 127/8 is this machine

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.accounts import Account
 from tests.support.answers import ok, one, refused
-from tests.support.sign_ups import Newcomer, administrator, registration_of
+from tests.support.sign_ups import Newcomer, administrator, invited, registration_of
 
 if TYPE_CHECKING:
     import httpx
@@ -58,8 +58,7 @@ def test_by_oneself_to_a_patients_own_page(
 
 
 def test_by_invitation_with_text_messages(stack: RunningStack, newcomer: Newcomer) -> None:
-    admin = administrator(stack, stack.tenants[0])
-    ok(admin.post("/admin/users", json={"email": newcomer.email, "role": "researcher"}), 201)
+    invited(stack, stack.tenants[0], {"email": newcomer.email, "role": "researcher"})
     begun = ok(newcomer.begin_invited(), 202)
     assert begun["challenge"] == "PHONE_CODE"
     asked = ok(newcomer.confirm(begun, factor="SMS_MFA"))
@@ -74,11 +73,11 @@ def test_by_invitation_with_text_messages(stack: RunningStack, newcomer: Newcome
 
 def test_a_withdrawn_invitation(stack: RunningStack, newcomer: Newcomer) -> None:
     admin = administrator(stack, stack.tenants[0])
-    invited = ok(admin.post("/admin/users", json={"email": newcomer.email, "role": "clinician"}), 201)
-    foreign = administrator(stack, stack.tenants[1]).delete(f"/admin/invitations/{invited['id']}")
+    sent = invited(stack, stack.tenants[0], {"email": newcomer.email, "role": "clinician"}, by=admin)
+    foreign = administrator(stack, stack.tenants[1]).delete(f"/admin/invitations/{sent['id']}")
     refused(foreign, 404)
     begun = ok(newcomer.begin_invited(), 202)
-    assert admin.delete(f"/admin/invitations/{invited['id']}").status_code == 204
+    assert admin.delete(f"/admin/invitations/{sent['id']}").status_code == 204
     refused(newcomer.confirm(begun), 403)
     refused(newcomer.begin_invited(), 403)
 

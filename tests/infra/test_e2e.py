@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from infra import e2e
 
-DATABASE = e2e.Embedded(app_dsn="app", owner_dsn="owner")
+DATABASE = e2e.Embedded({"phivault_app": "app", "phivault_owner": "owner", "phivault_rotator": "rotator"})
 AURORA = {"PHIVAULT_PROFILE": "production", "PHIVAULT_POSTGRES_HOST": "aurora", "OTHER": "kept"}
 
 
@@ -18,7 +20,10 @@ def _template() -> dict[str, Any]:
             "Key": {"Type": "AWS::KMS::Key", "Properties": {"Description": {"Fn::GetAtt": ["Log", "Id"]}}},
             "Function": {
                 "Type": "AWS::Lambda::Function",
-                "Properties": {"Environment": {"Variables": dict(AURORA)}},
+                "Properties": {
+                    "Handler": "functions.records.handler.handler",
+                    "Environment": {"Variables": dict(AURORA)},
+                },
             },
             "Bare": {"Type": "AWS::Lambda::Function", "Properties": {}},
         },
@@ -45,13 +50,13 @@ def test_points_functions_of_the_database_at_the_embedded_one() -> None:
     assert "Function" in [difference.place for difference in told]
 
 
-def test_gives_the_owners_dsn_to_migrations_alone() -> None:
+@pytest.mark.parametrize(("function", "dsn"), [("migrate", "owner"), ("rotator", "rotator"), ("access", "app")])
+def test_gives_each_function_the_dsn_of_its_own_role(function: str, dsn: str) -> None:
     template = _template()
-    variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
-    variables["PHIVAULT_POSTGRES_SECRET_ARN"] = "arn"
+    template["Resources"]["Function"]["Properties"]["Handler"] = f"functions.{function}.handler.handler"
     e2e.adapt("stack", template, DATABASE)
     variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
-    assert variables["PHIVAULT_POSTGRES_DSN"] == "owner"
+    assert variables["PHIVAULT_POSTGRES_DSN"] == dsn
 
 
 def test_leaves_everything_else_alone() -> None:

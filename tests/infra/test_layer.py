@@ -34,6 +34,8 @@ DUMMIES = {
     "audit_deadline_seconds": "3",
     "export_retention_days": "365",
     "function_roles": "{}",
+    "former_subject_key_arns": "[]",
+    "subject_key_recovery_days": "35",
     "subject_key_cache_seconds": "300",
     "tenant_context_keys": '{"k1": "AAAA"}',
     "postgres_dsn": "host=database.invalid dbname=phivault user=app",

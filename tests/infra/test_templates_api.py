@@ -9,10 +9,16 @@ import pytest
 
 from functions.table import TABLE
 from infra.request_models import MODELS
-from tests.infra.reading import Assembly, only, properties, resources, text
+from infra.settings import read
+from infra.synth import context
+from phivault.records.binary import RAW_TYPES
+from tests.infra.reading import Assembly, functions, only, properties, resources, text
 
 pytestmark = pytest.mark.infra
 TLS13 = "SecurityPolicy_TLS13_1_3_2025_09"
+PERMISSION = "AWS::Lambda::Permission"
+MOST = 450
+"""Resources of a stack; CloudFormation takes 500."""
 
 
 def test_api_speaks_tls13_alone(stacks: Assembly, production: Assembly):
@@ -63,16 +69,40 @@ def test_every_route_that_is_not_public_requires_the_scope(stacks: Assembly):
                 assert "AuthorizerId" in method
 
 
-def test_each_route_calls_its_own_functions_alias(stacks: Assembly):
-    aliases = resources(stacks, "AWS::Lambda::Alias")
-    assert {alias["Properties"]["Name"] for alias in aliases.values()} == {"live"}
-    found = methods(stacks)
-    for row in TABLE:
-        for route in row.routes:
-            uri = text(found[route.method, route.path]["Integration"]["Uri"])
-            (called,) = (name for name in aliases if f'"{name.split("/")[1]}"' in uri)
-            version = aliases[called]["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]
-            assert version.lower().startswith(row.name.replace("_", ""))
+def test_each_route_calls_its_own_functions_alias(assemblies: dict[str, Assembly]):
+    for profile, stacks in assemblies.items():
+        settings = read(context(profile))
+        made = {one["FunctionName"]: one["Handler"] for one in functions(stacks).values()}
+        aliased = {one["FunctionName"]["Ref"] for one in properties(stacks, "AWS::Lambda::Alias")}
+        assert {one["Name"] for one in properties(stacks, "AWS::Lambda::Alias")} == {"live"}
+        assert len(aliased) == len(made)
+        called = {name.split("/")[1]: one["Properties"] for name, one in resources(stacks, PERMISSION).items()}
+        found = methods(stacks)
+        for row in TABLE:
+            for route in row.routes:
+                uri = text(found[route.method, route.path]["Integration"]["Uri"])
+                arn = settings.function_arn(row.name)
+                assert f"/functions/{arn}/invocations" in uri
+                assert made[arn.split(":")[6]] == f"functions.{row.name}.handler.handler"
+                allowed = [text(one["SourceArn"]) for one in called.values() if one["FunctionName"] == arn]
+                assert any(_may_call(source, route.method, route.path) for source in allowed)
+
+
+def _may_call(source: str, method: str, path: str) -> bool:
+    return f"/{method}{re.sub(r'{[a-z]+}', '*', path)}" in source
+
+
+def test_the_gateway_calls_functions_by_its_own_routes_alone(stacks: Assembly):
+    """Each permission names our API's stage and one method."""
+    by_gateway = [one for one in properties(stacks, PERMISSION) if one["Principal"] == "apigateway.amazonaws.com"]
+    assert len(by_gateway) == sum(len(row.routes) for row in TABLE)
+    for one in by_gateway:
+        assert re.search(r"/(GET|POST|PUT|PATCH|DELETE)/[a-z]", text(one["SourceArn"]))
+        assert '"Ref": "ApiRest' in text(one["SourceArn"])
+
+
+def test_no_stack_is_near_what_cloudformation_takes(stacks: Assembly):
+    assert {name: len(one["Resources"]) for name, one in stacks.items() if len(one["Resources"]) > MOST} == {}
 
 
 def test_bodies_with_a_model_are_validated_at_the_gateway(stacks: Assembly):
@@ -155,7 +185,37 @@ def test_firewalls_stand_before_api_and_pool(stacks: Assembly):
         assert not [rule for rule in acl["Rules"] if rule["VisibilityConfig"]["SampledRequestsEnabled"]]
 
 
+def test_what_the_firewall_only_counts_is_stopped_behind(stacks: Assembly):
+    """Bodies hold narrative, bundles, files and forms, and links of FHIR lists are long: nothing else is let by."""
+    (rules,) = [one["Rules"] for one in properties(stacks, "AWS::WAFv2::WebACL") if len(one["Rules"]) > 3]
+    counted = {}
+    for rule in rules:
+        group = rule["Statement"].get("ManagedRuleGroupStatement", {})
+        overridden = group.get("RuleActionOverrides", [])
+        assert all(one["ActionToUse"] == {"Count": {}} for one in overridden)
+        counted |= {one["Name"]: group["Name"] for one in overridden}
+        assert rule.get("OverrideAction", {"None": {}}) == {"None": {}}
+    assert set(counted.values()) == {"AWSManagedRulesCommonRuleSet"}
+    assert all(name.endswith("_BODY") or name == "SizeRestrictions_QUERYSTRING" for name in counted)
+    assert [rule["Priority"] for rule in rules] == list(range(len(rules)))
+    names = [rule["Name"] for rule in rules]
+    after = rules[names.index("AWSManagedRulesCommonRuleSet") + 1]
+    assert after["Action"] == {"Block": {}}
+    label, elsewhere = after["Statement"]["AndStatement"]["Statements"]
+    key = "awswaf:managed:aws:core-rule-set:SizeRestrictions_QueryString"
+    assert label == {"LabelMatchStatement": {"Key": key, "Scope": "LABEL"}}
+    path = elsewhere["NotStatement"]["Statement"]["ByteMatchStatement"]
+    assert (path["FieldToMatch"], path["SearchString"]) == ({"UriPath": {}}, "/v1/fhir/")
+
+
 def test_firewall_logs_leave_out_paths_queries_and_tokens(stacks: Assembly):
     for logging in properties(stacks, "AWS::WAFv2::LoggingConfiguration"):
         left_out = text(logging["RedactedFields"]).lower()
         assert all(field in left_out for field in ("uripath", "querystring", "authorization", "cookie"))
+
+
+def test_the_gateway_carries_what_a_binary_may_hold_as_bytes(dev: Assembly):
+    kinds = only(dev, "AWS::ApiGateway::RestApi")["BinaryMediaTypes"]
+    assert kinds == list(RAW_TYPES)
+    # Bodies of these would come as base64, past the models that check them.
+    assert not {"*/*", "application/json", "application/fhir+json"} & set(kinds)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from functions.table import TABLE
 from infra.grants import LOCAL_ONLY
+from phivault.records import anchors
 from tests.infra.reading import Assembly, functions, only, properties, resources
 
 pytestmark = pytest.mark.infra
@@ -36,6 +39,25 @@ def test_each_function_is_released_by_an_alias_with_an_alarm(stacks: Assembly):
         assert group["AutoRollbackConfiguration"]["Enabled"] is True
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
         assert len(group["AlarmConfiguration"]["Alarms"]) == 1
+
+
+def test_a_version_without_an_anchor_sounds_an_alarm(stacks: Assembly):
+    from infra.unanchored import LINE  # with the CDK, which this file is collected without
+
+    source = Path(anchors.__file__).read_text("utf-8")
+    assert f'_log.error("{LINE}: ' in source
+    lines = only(stacks, "AWS::Logs::MetricFilter")
+    assert f'$.message = "{LINE}*"' in lines["FilterPattern"]
+    log = resources(stacks, "AWS::Logs::LogGroup")
+    assert any(name.endswith(lines["LogGroupName"]["Ref"]) and "Records" in name for name in log)
+    [metric] = lines["MetricTransformations"]
+    [alarm] = [
+        alarm
+        for alarm in properties(stacks, "AWS::CloudWatch::Alarm")
+        if (alarm.get("Namespace"), alarm.get("MetricName")) == (metric["MetricNamespace"], metric["MetricName"])
+    ]
+    assert alarm["Threshold"] == 1
+    assert alarm["AlarmActions"]
 
 
 def test_alerts_report_what_failed_of_a_batch(stacks: Assembly):

@@ -52,9 +52,10 @@ def test_only_preparing_the_database_may_read_its_password(stacks: Assembly):
     assert readers == {"migrate"}
 
 
-def test_functions_sign_in_as_the_application_alone(stacks: Assembly):
+def test_functions_sign_in_as_one_role_each(stacks: Assembly):
+    """As the application, but for those that migrate the database and rotate keys."""
     for row in TABLE:
         for one in statements_of(stacks, row.name):
             if "rds-db:connect" in listed(one["Action"]):
-                role = "phivault_owner" if row.name == "migrate" else "phivault_app"
-                assert re.search(r'[/"](phivault_\w+)"', text(one["Resource"])).group(1) == role
+                role = {"migrate": "phivault_owner", "rotator": "phivault_rotator"}.get(row.name, "phivault_app")
+                assert set(re.findall(r'[/"](phivault_\w+)"', text(one["Resource"]))) == {role}

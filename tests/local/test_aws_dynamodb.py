@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -80,3 +81,41 @@ def test_other_partitions_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     sorting_everything = seconds()
     aws_dynamodb.install()
     assert seconds() < sorting_everything / 5
+
+
+def test_a_transaction_that_comes_again_is_done_once(new_table: Callable[[Any], str]) -> None:
+    table = new_table(SCHEMA)
+    put: Any = {"Put": {"TableName": table, "Item": {"h": {"S": "a"}, "r": {"S": "1"}, "i": {"S": "0"}}}}
+    put["Put"]["ConditionExpression"] = "attribute_not_exists(h)"
+    dynamodb, token = client("dynamodb"), secrets.token_hex(16)
+    for _ in range(2):
+        dynamodb.transact_write_items(TransactItems=[put], ClientRequestToken=token)
+    for _ in range(2):  # what was refused isn't known
+        with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
+            dynamodb.transact_write_items(TransactItems=[put])
+
+
+def _transact(table: str, *changes: dict[str, Any]) -> None:
+    asked: Any = [{kind: {"TableName": table} | change} for each in changes for kind, change in each.items()]
+    client("dynamodb").transact_write_items(TransactItems=asked)
+
+
+def test_a_transaction_that_fails_changes_nothing_of_any_kind(new_table: Callable[[Any], str]) -> None:
+    table = new_table(SCHEMA)
+    _fill(table, ["a", "b", "c"], 2)
+    before = sorted(map(str, client("dynamodb").scan(TableName=table)["Items"]))
+    key = {"h": {"S": "a"}, "r": {"S": "0000"}}
+    changes: list[dict[str, Any]] = [
+        {"Update": {"Key": key, "UpdateExpression": "SET #n = :n", "ExpressionAttributeNames": {"#n": "n"}}},
+        {"Delete": {"Key": {"h": {"S": "b"}, "r": {"S": "0001"}}}},
+        {"Put": {"Item": {"h": {"S": "new"}, "r": {"S": "1"}, "i": {"S": "0"}}}},
+    ]
+    changes[0]["Update"]["ExpressionAttributeValues"] = {":n": {"S": "x"}}
+    fails = {"Put": {"Item": {**key, "r": {"S": "0001"}}, "ConditionExpression": "attribute_not_exists(h)"}}
+    with pytest.raises(client("dynamodb").exceptions.TransactionCanceledException):
+        _transact(table, *changes, fails)
+    assert sorted(map(str, client("dynamodb").scan(TableName=table)["Items"])) == before
+    _transact(table, *changes)
+    after = client("dynamodb").scan(TableName=table)["Items"]
+    assert len(after) == len(before)
+    assert [item["h"]["S"] for item in after if "n" in item] == ["a"]

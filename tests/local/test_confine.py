@@ -89,6 +89,8 @@ ESCALATIONS = [
 
 
 ITS_WORK = {
+    ("rotator", "scan"),  # whose keys are wrapped by a former key of KMS
+    ("rotator", "update_item"),  # which versions are retired, and that a key is gone
     ("migrate", "encrypt"),  # it wraps the tenant-context keys
     ("accounts", "admin_create_user"),
     ("accounts", "admin_update_user_attributes"),
@@ -231,18 +233,28 @@ def test_what_another_key_opened_goes_no_further(confined: Callable[[str], Clien
             kms.decrypt(CiphertextBlob=b"x")
 
 
-def test_a_function_signs_in_to_the_database_as_its_own_user_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("function", "own", "others"),
+    [
+        ("records", "phivault_app", ("phivault_owner", "phivault_rotator")),
+        ("rotator", "phivault_rotator", ("phivault_owner", "phivault_app")),
+    ],
+)
+def test_a_function_signs_in_to_the_database_as_its_own_user_alone(
+    monkeypatch: pytest.MonkeyPatch, function: str, own: str, others: tuple[str, str]
+) -> None:
     from phivault.adapters.rds_token import token
 
     monkeypatch.setattr(SigV4QueryAuth, "add_auth", SigV4QueryAuth.add_auth)
     for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
     made: list[tuple[str, str]] = []
-    confine_tokens(_function("records"), ENVIRONMENT, made.append)
-    assert "DBUser=phivault_app" in token("database.invalid", "phivault_app")
-    with pytest.raises(NotGranted):
-        token("database.invalid", "phivault_owner")
-    assert made == [("rds-db:connect", "phivault_app"), ("rds-db:connect", "phivault_owner")]
+    confine_tokens(_function(function), ENVIRONMENT, made.append)
+    assert f"DBUser={own}" in token("database.invalid", own)
+    for other in others:
+        with pytest.raises(NotGranted):
+            token("database.invalid", other)
+    assert made == [("rds-db:connect", role) for role in (own, *others)]
 
 
 def test_calls_are_told_also_those_that_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,11 +14,14 @@ from typing import Any
 import httpx
 import pytest
 
+from local.demo.steps import STEPS
 from tests.support.stack import Run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 COMMAND = Path(sys.executable).with_name("phivault")
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
 EXPORT, ERASURE, UNRECORDED = 6, 7, 8
+SEARCH, ENTRIES, ROTATION, ROLLBACK = 14, 15, 16, 17
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +59,24 @@ def play(own: Run, number: int) -> list[dict[str, Any]]:
 def test_every_promise_is_kept(shown: str) -> None:
     kept, broken = len(re.findall("^  kept ", shown, re.MULTILINE)), re.findall("^  BROKEN.*", shown, re.MULTILINE)
     assert broken == []
-    assert re.findall(r"^(\d+)\. ", shown, re.MULTILINE) == [str(number) for number in range(1, 11)]
-    assert kept > 2 * 10
+    assert re.findall(r"^(\d+)\. ", shown, re.MULTILINE) == [str(number) for number in range(1, len(STEPS) + 1)]
+    assert kept > 2 * len(STEPS)
     assert shown.splitlines()[-1] == f"{kept} of {kept} promises kept"
+
+
+def test_the_readme_shows_it(shown: str) -> None:
+    """Titles and verdicts; "…" stands for a number of each play."""
+    block = README.split("$ .venv/bin/phivault demo --quiet\n")[1].split("```")[0]
+    said = [line for line in shown.splitlines() if line and not line.startswith("         ")]
+    told = [line for line in block.splitlines() if line]
+    assert len(said) == len(told)
+    for line, expected in zip(said, told, strict=True):
+        assert re.fullmatch(".*".join(map(re.escape, expected.split("…"))), line), line
+
+
+@pytest.mark.parametrize("number", [SEARCH, ENTRIES, ROTATION, ROLLBACK])
+def test_a_step_about_records_may_be_played_again(own: Run, shown: str, number: int) -> None:
+    assert all(exchange["kept"] for exchange in play(own, number))
 
 
 def test_it_shows_no_token_and_no_signed_address(shown: str) -> None:
@@ -82,8 +100,9 @@ def test_what_was_altered_is_named(own: Run, shown: str) -> None:
 
 
 def test_a_person_is_gone_and_the_log_is_not(own: Run, shown: str) -> None:
-    whole, _, _, gone, opened, checked = play(own, ERASURE)
-    assert all(step["kept"] for step in (whole, gone, opened, checked))
+    whole, _, _, index, gone, opened, checked = play(own, ERASURE)
+    assert all(step["kept"] for step in (whole, index, gone, opened, checked))
+    assert re.fullmatch(r"[1-9]\d* before, 0 now", index["answer"])
     assert '"birthDate"' in whole["answer"]
     assert gone["answer"].startswith("410 ")
     patient, clinician = opened["answer"].split("of the clinician")
@@ -109,4 +128,4 @@ def test_a_promise_that_is_not_kept_reads_so(own: Run, shown: str, tmp_path: Pat
         assert phivault(own, "audit", "hold", "release", *hold).returncode == 0
     assert done.returncode == 1
     marks = re.findall("^  (kept|BROKEN) ", done.stdout, re.MULTILINE)
-    assert marks == ["kept", "BROKEN", "BROKEN", "BROKEN", "BROKEN", "kept"]
+    assert marks == ["kept", "BROKEN", "BROKEN", "BROKEN", "BROKEN", "BROKEN", "kept"]

@@ -37,11 +37,12 @@ def postmaster(directory: Path) -> int:
     return int((directory / "data" / "postmaster.pid").read_text().splitlines()[0])
 
 
-def test_it_serves_three_roles_as_version_16_or_later(postgres: Postgres) -> None:
+def test_it_serves_four_roles_as_version_16_or_later(postgres: Postgres) -> None:
     for dsn, role in (
         (postgres.admin_dsn, "postgres"),
         (postgres.owner_dsn, "phivault_owner"),
         (postgres.app_dsn, "phivault_app"),
+        (postgres.rotator_dsn, "phivault_rotator"),
     ):
         with psycopg.connect(dsn) as connection:
             assert connection.execute("SELECT session_user::text, current_database()::text").fetchone() == (

@@ -28,6 +28,7 @@ def run(aws_endpoints: LocalAws, aws: Resources, tmp_path: Path, monkeypatch: py
     from phivault.settings import settings
 
     facts = {
+        "base_url": "not asked for here",
         "settings": aws.environment() | {"PHIVAULT_PROFILE": "local"},
         "aws_endpoint_url": aws_endpoints.endpoint_url,
         "aws_endpoint_url_s3": aws_endpoints.s3_endpoint_url,

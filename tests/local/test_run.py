@@ -166,6 +166,8 @@ def test_the_functions_see_nothing_of_the_caller_s_environment(stack: RunningSta
     assert b"PYTEST_CURRENT_TEST" in inherited
     assert "PYTEST_CURRENT_TEST" not in stack.environment_of("records")
     assert "PHIVAULT_POSTGRES_DSN" not in stack.environment_of("auth")
+    for function, role in (("records", "phivault_app"), ("rotator", "phivault_rotator")):
+        assert stack.environment_of(function)["PHIVAULT_POSTGRES_DSN"].startswith(f"postgresql://{role}:")
 
 
 # What it refuses

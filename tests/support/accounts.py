@@ -111,7 +111,7 @@ def cognito(stack: RunningStack) -> Any:
     )
 
 
-def eventually[T](look: Any, seconds: float = 10) -> T:
+def eventually[T](look: Any, seconds: float = 60) -> T:
     """The first thing that ``look`` finds (not None and not empty)."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

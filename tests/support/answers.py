@@ -71,6 +71,16 @@ def patiently(client: httpx.Client, method: str, path: str, **more: Any) -> http
     return answer
 
 
+def persistently(client: httpx.Client, method: str, path: str, **more: Any) -> httpx.Response:
+    """A request that prepares a test, sent again where a busy machine answers late (503). Give it an Idempotency-Key
+    if twice would be too often."""
+    for _ in range(4):
+        if (answer := patiently(client, method, path, **more)).status_code != 503:
+            break
+        time.sleep(int(answer.headers["Retry-After"]))
+    return answer
+
+
 def one(events: list[dict[str, Any]], **expected: Any) -> dict[str, Any]:
     """The one event, which holds what is expected."""
     (event,) = events

@@ -23,6 +23,7 @@ from local.serve import Server
 from local.stack import Jwks
 from local.workers import Pool
 from phivault.logs import ScrubbingFormatter
+from phivault.phi.detect import redact_line
 from tests.support.aws_proxy import AwsProxy
 from tests.support.stack import RunningStack
 
@@ -42,7 +43,7 @@ class Beside:
 
     def _log_as_the_stack_does(self) -> None:
         handler = logging.FileHandler(self.log)
-        handler.setFormatter(ScrubbingFormatter(service="gateway", utc=True))
+        handler.setFormatter(ScrubbingFormatter(redact_line, service="gateway", utc=True))
         for logger in (gateway.log, gateway.access):
             logger.addHandler(handler)
             self._ends.callback(logger.removeHandler, handler)

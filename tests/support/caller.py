@@ -25,8 +25,16 @@ if TYPE_CHECKING:
 INVITED = {"email": "invited@people.test", "role": "clinician"}
 RECENT = 200  # seconds: well within the five minutes
 LIMITS = {"idle_minutes": 15, "absolute_minutes": 480, "self_sign_up": False, "cooling_hours": 24}
+EXPLAINED = {
+    "hypothetical": {"role": "clinician"},
+    "action": "read",
+    "purpose": "TREATMENT",
+    "resource_type": "Observation",
+}
 ABSENT = "0b0f8f1e-1111-4111-8111-0123456789ab"
 NEW_PASSWORD = "Quiet-heron-4-lanterns"
+PLAIN = {"sensitive": False}
+RESTS = {"ground": "objection", "purposes": []}
 
 
 @dataclass
@@ -110,8 +118,57 @@ class World:
 
     @property
     def invitation(self) -> str:
-        sent = self.admin().post("/admin/users", json=INVITED)
-        return f"/admin/invitations/{ok(sent, 201)['id']}"
+        """One that waits for approval."""
+        asked = self.admin().post("/admin/users", json=INVITED)
+        return f"/admin/invitations/{ok(asked, 202)['id']}"
+
+    @property
+    def promoted(self) -> str:
+        """The place of a user for whom another role was asked for."""
+        place = self.user
+        ok(self.admin().put(f"{place}/role", json={"role": "auditor"}), 202)
+        return place
+
+    @property
+    def newcomer_to_the_team(self) -> str:
+        """The place in the patient's care team of a user who isn't there."""
+        return f"/patients/{self.patient}/care-team/{self.user.rpartition('/')[2]}"
+
+    @property
+    def member(self) -> str:
+        """The same of a user who is."""
+        place = self.newcomer_to_the_team
+        ok(self.admin("care_coordinator").put(place, json=PLAIN))
+        return place
+
+    @property
+    def restriction(self) -> str:
+        """The place of the restriction of a patient of their own."""
+        return f"/patients/{make(self.of('clinician'), patient())['id']}/restriction"
+
+    @property
+    def restricted(self) -> str:
+        place = self.restriction
+        ok(self.admin("privacy_officer").put(place, json=RESTS))
+        return place
+
+    @property
+    def emergency(self) -> dict[str, str]:
+        return {"patient": self.patient, "reason": "no-time-to-ask"}
+
+    def break_glass(self) -> httpx.Response:
+        """A clinician of their own for each call: nobody may have many open."""
+        return Account(self.stack, "clinician", self.stack.tenants[0]).api().post("/break-glass", json=self.emergency)
+
+    @property
+    def glass(self) -> str:
+        return f"/break-glass/{ok(self.break_glass(), 201)['id']}"
+
+    @property
+    def ended_glass(self) -> str:
+        place = self.glass
+        ok(self.admin("privacy_officer").post(f"{place}/end"))
+        return place
 
     def refuse_reset(self) -> httpx.Response:
         account = Account(self.stack, "clinician", self.stack.tenants[0])

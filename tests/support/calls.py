@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from tests.support.fhir import observation, send, transaction
+from tests.support.fhir import NAME, observation, patch, send, transaction
 from tests.support.sign_ups import Newcomer
 
 if TYPE_CHECKING:
     pass
 
-from tests.support.caller import ABSENT, INVITED, LIMITS, NEW_PASSWORD, World, eventually_done
+from tests.support.caller import ABSENT, EXPLAINED, INVITED, LIMITS, NEW_PASSWORD, World, eventually_done
+from tests.support.calls_of_care import OF_CARE
+from tests.support.calls_two_people import TWO_PEOPLE
 
 type Call = Callable[[World], httpx.Response]
 STRANGER = "patient"  # another patient than the one asked for
 CALLS: dict[tuple[str, str], tuple[Call, Call]] = {
+    **OF_CARE,
+    **TWO_PEOPLE,
     ("POST", "/v1/auth/sign-in"): (lambda w: w.account.ask(), lambda w: w.account.ask("not" + w.account.password)),
     ("POST", "/v1/auth/challenge"): (lambda w: w.challenge(), lambda w: w.challenge("000000")),
     ("POST", "/v1/auth/mfa/totp"): (
@@ -87,6 +91,14 @@ CALLS: dict[tuple[str, str], tuple[Call, Call]] = {
         lambda w: send(w.of("clinician"), "POST", "/fhir/Observation", observation(w.patient)),
         lambda w: send(w.of(STRANGER), "POST", "/fhir/Observation", observation(w.patient)),
     ),
+    ("POST", "/v1/fhir/{type}/_search"): (
+        lambda w: w.of("clinician").post("/fhir/Patient/_search", data={"family": NAME}),
+        lambda w: w.of("clinician").post("/fhir/Patient/_search", data={"family:contains": NAME}),
+    ),
+    ("POST", "/v1/fhir/{type}/$validate"): (
+        lambda w: send(w.of("clinician"), "POST", "/fhir/Observation/$validate", observation(w.patient)),
+        lambda w: send(w.of("researcher"), "POST", "/fhir/Observation/$validate", observation(w.patient)),
+    ),
     ("GET", "/v1/fhir/{type}"): (
         lambda w: w.of("clinician").get("/fhir/Observation", params={"patient": w.patient}),
         lambda w: w.of("tenant_admin").get("/fhir/Observation", params={"patient": w.patient}),
@@ -99,6 +111,10 @@ CALLS: dict[tuple[str, str], tuple[Call, Call]] = {
         lambda w: w.amended(w.of("clinician")),
         lambda w: w.amended(w.of(STRANGER)),
     ),
+    ("PATCH", "/v1/fhir/{type}/{id}"): (
+        lambda w: patch(w.of("clinician"), f"/fhir/Patient/{w.patient}", ("replace", "/active", False)),
+        lambda w: patch(w.of(STRANGER), f"/fhir/Patient/{w.patient}", ("replace", "/active", False)),
+    ),
     ("DELETE", "/v1/fhir/{type}/{id}"): (
         lambda w: w.of("clinician").delete(w.weight),
         lambda w: w.of(STRANGER).delete(w.weight),
@@ -106,6 +122,14 @@ CALLS: dict[tuple[str, str], tuple[Call, Call]] = {
     ("GET", "/v1/fhir/{type}/{id}/_history/{version}"): (
         lambda w: w.of("clinician").get(f"/fhir/Patient/{w.patient}/_history/1"),
         lambda w: w.of(STRANGER).get(f"/fhir/Patient/{w.patient}/_history/1"),
+    ),
+    ("GET", "/v1/fhir/{type}/{id}/_history"): (
+        lambda w: w.of("clinician").get(f"/fhir/Patient/{w.patient}/_history"),
+        lambda w: w.of(STRANGER).get(f"/fhir/Patient/{w.patient}/_history"),
+    ),
+    ("GET", "/v1/fhir/{type}/{id}/$everything"): (
+        lambda w: w.of("clinician").get(f"/fhir/Patient/{w.patient}/$everything"),
+        lambda w: w.of(STRANGER).get(f"/fhir/Patient/{w.patient}/$everything"),
     ),
     ("GET", "/v1/audit/events"): (
         lambda w: w.of("auditor").get("/audit/events"),
@@ -171,6 +195,14 @@ CALLS: dict[tuple[str, str], tuple[Call, Call]] = {
         lambda w: w.admin().put(f"{w.user}/role", json={"role": "auditor"}),
         lambda w: w.of("clinician").put(f"/admin/users/{ABSENT}/role", json={"role": "auditor"}),
     ),
+    ("DELETE", "/v1/admin/users/{id}/role"): (
+        lambda w: w.admin().delete(f"{w.promoted}/role"),
+        lambda w: w.admin().delete(f"{w.user}/role"),
+    ),
+    ("POST", "/v1/admin/users/{id}/role/approve"): (
+        lambda w: w.admin("security_officer").post(f"{w.promoted}/role/approve"),
+        lambda w: w.admin().post(f"{w.promoted}/role/approve"),
+    ),
     ("POST", "/v1/admin/users/{id}/suspend"): (
         lambda w: w.admin().post(f"{w.user}/suspend"),
         lambda w: w.of("clinician").post(f"/admin/users/{ABSENT}/suspend"),
@@ -190,6 +222,14 @@ CALLS: dict[tuple[str, str], tuple[Call, Call]] = {
     ("DELETE", "/v1/admin/users/{id}/mfa-reset"): (
         lambda w: w.admin().delete(f"{w.waiting}/mfa-reset"),
         lambda w: w.admin().delete(f"{w.user}/mfa-reset"),
+    ),
+    ("GET", "/v1/admin/invitations"): (
+        lambda w: w.of("security_officer").get("/admin/invitations"),
+        lambda w: w.of("clinician").get("/admin/invitations"),
+    ),
+    ("POST", "/v1/admin/invitations/{id}/approve"): (
+        lambda w: w.admin("security_officer").post(f"{w.invitation}/approve"),
+        lambda w: w.admin().post(f"{w.invitation}/approve"),
     ),
     ("DELETE", "/v1/admin/invitations/{id}"): (
         lambda w: w.admin().delete(w.invitation),
@@ -234,6 +274,10 @@ CALLS: dict[tuple[str, str], tuple[Call, Call]] = {
     ("PUT", "/v1/admin/ip-allow-list"): (
         lambda w: w.change("/admin/ip-allow-list", networks={"*": ["127.0.0.0/8"]}),
         lambda w: w.change("/admin/ip-allow-list", networks={"*": ["192.0.2.0/24"]}),
+    ),
+    ("POST", "/v1/admin/policies/explain"): (
+        lambda w: w.of("auditor").post("/admin/policies/explain", json=EXPLAINED | {"patient": w.patient}),
+        lambda w: w.of("clinician").post("/admin/policies/explain", json=EXPLAINED),
     ),
 }
 """For each operation a call that succeeds and one that is refused."""

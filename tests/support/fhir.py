@@ -56,6 +56,13 @@ def send(client: httpx.Client, method: str, path: str, resource: Any = None, **h
     return client.request(method, path, content=content, headers=JSON | named)
 
 
+def patch(client: httpx.Client, path: str, *operations: tuple[str, str] | tuple[str, str, Any]) -> httpx.Response:
+    """PATCH with operations as (op, path) or (op, path, value)."""
+    named = [dict(zip(("op", "path", "value"), operation, strict=False)) for operation in operations]
+    headers = {"Content-Type": "application/json-patch+json"}
+    return client.request("PATCH", path, content=json.dumps(named).encode(), headers=headers)
+
+
 def make(client: httpx.Client, resource: dict[str, Any] | bytes, kind: str = "") -> dict[str, Any]:
     """The created resource."""
     kind = kind or (resource["resourceType"] if isinstance(resource, dict) else "")

@@ -12,6 +12,7 @@ import pytest
 if TYPE_CHECKING:  # the driver and the server are imported by the tests that use them, not by every run
     from local.postgres import Postgres
     from phivault.adapters.postgres import PostgresStore
+    from phivault.adapters.postgres.sealed_rows import PostgresSealedRows
 
 CONTEXT_KEY = ("test", os.urandom(32))
 
@@ -44,6 +45,16 @@ def postgres_store(postgres: Postgres) -> Iterator[PostgresStore]:
     store = PostgresStore(postgres.app_dsn, lambda: CONTEXT_KEY)
     yield store
     store.close()
+
+
+@pytest.fixture
+def sealed_rows(postgres: Postgres) -> Iterator[PostgresSealedRows]:
+    """What rotation asks of the shared server, as the rotator's role."""
+    from phivault.adapters.postgres.sealed_rows import PostgresSealedRows
+
+    rows = PostgresSealedRows(postgres.rotator_dsn, lambda: CONTEXT_KEY)
+    yield rows
+    rows.close()
 
 
 @pytest.fixture

@@ -23,9 +23,12 @@ from tests.support.accounts import Account, cognito
 from tests.support.answers import ok
 from tests.support.aws_proxy import Fault
 from tests.support.fhir import make, observation, patient, send
+from tests.support.recorded_access import drive_access
 from tests.support.recorded_identity import drive_identity
+from tests.support.recorded_keys import drive_the_keys
 from tests.support.recorded_log_actions import drive_the_log
 from tests.support.recorded_passwords import forget_a_password, run_the_triggers
+from tests.support.recorded_records import drive_records
 from tests.support.recording import SECRET
 
 if TYPE_CHECKING:
@@ -37,12 +40,14 @@ def drive(recording: Recording) -> None:
     """Everything that the functions of the local stack do."""
     patient_id = sign_in_and_out(recording)
     write_and_read(recording)
+    drive_records(recording)
     review(recording)
     for name, path, role in (
         ("me", "/me", "clinician"),
         ("admin", "/admin/users", "tenant_admin"),
         ("records", f"/fhir/Patient/{patient_id}", "clinician"),
         ("audit", "/audit/events", "auditor"),
+        ("access", "/break-glass", "privacy_officer"),
     ):
         a_stranger(recording, name, path)
         a_lost_answer(recording, path, role)
@@ -54,9 +59,11 @@ def drive(recording: Recording) -> None:
     run_the_triggers(recording)
     forget_a_password(recording)
     drive_identity(recording)
+    drive_access(recording)
     sign_in_to_the_clouds_database(recording)
     send_alerts(recording)
     drive_the_log(recording)
+    drive_the_keys(recording)
 
 
 def sign_in_and_out(recording: Recording) -> str:
@@ -184,9 +191,11 @@ def sign_in_to_the_clouds_database(recording: Recording) -> None:
     """The functions as outside the laptop, with an IAM token; no database takes it here."""
     cloud = {"PHIVAULT_PROFILE": "dev", "PHIVAULT_POSTGRES_HOST": "127.0.0.1"}
     new = patient()
-    with recording.altered("health", cloud), recording.altered("records", cloud):
+    with recording.altered("health", cloud), recording.altered("records", cloud), recording.altered("access", cloud):
         assert recording.client().get(f"http://127.0.0.1:{recording.port}/healthz").status_code == 503
         assert send(recording.api("clinician"), "POST", "/fhir/Patient", new).status_code == 503
+        team = f"/patients/{recording.stack.patients()[0]}/care-team"
+        assert recording.api("clinician").get(team).status_code == 503
 
 
 def prepare_a_database(recording: Recording, server: Postgres) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,19 +20,24 @@ from phivault.audit.canonical import EventLine, parse
 from phivault.audit.event import Action, AuditEvent
 from phivault.audit.recorder import Recorder
 from phivault.crypto.subject_keys import SubjectKeys
-from phivault.errors import Conflict, Unavailable, Unprocessable
 from phivault.records.call import Call
 from phivault.records.create import create
+from phivault.records.events import Target, Trail
+from phivault.records.pseudonyms import of_call
 from phivault.records.released import Released
 from phivault.records.service import Records
-from phivault.records.store import IdempotencyRecord, SealedVersion
+from phivault.records.stored_consents import StoredConsents
 from tests.support.audit import MemoryEvents, MemoryIndex
 from tests.support.facts import MemoryFacts
+from tests.support.memory_anchors import MemoryAnchors
+from tests.support.memory_resources import MemoryResources
 from tests.support.people import OPERATIONS, PATIENT_REQUEST, RESEARCH, TREATMENT
 from tests.support.subject_keys import MemoryStore, MemoryWrapper
 
 BASE_URL = "https://api.example/v1/fhir"
 REQUEST_ID = "0199b3c2-0000-7000-8000-00000000abcd"
+PROJECT = "study-7"
+"""The research project of the tenants' researchers."""
 PURPOSES = {
     Role.RESEARCHER: RESEARCH,
     Role.PATIENT: PATIENT_REQUEST,
@@ -40,104 +45,6 @@ PURPOSES = {
     Role.TENANT_ADMIN: OPERATIONS,
     Role.AUDITOR: OPERATIONS,
 }
-
-
-class MemoryResources:
-    """A ResourceStore. The next commit fails ``before`` or ``after`` it is durable where ``fail_commit`` says so;
-    ``before_commit`` runs once when a commit begins, as another writer would; ``down`` refuses every call."""
-
-    def __init__(self, steps: list[str]) -> None:
-        self.versions: dict[tuple[str, str, str], list[SealedVersion]] = {}
-        self.keys: dict[tuple[str, str, str], IdempotencyRecord] = {}
-        self.fail_commit = ""
-        self.before_commit: Callable[[], None] | None = None
-        self.down = False
-        self.calls: list[str] = []
-        self._steps = steps
-
-    def read(self, tenant: str, type: str, id: str) -> SealedVersion | None:
-        self._answer("read")
-        versions = self.versions.get((tenant, type, id))
-        return versions[-1] if versions else None
-
-    def read_version(self, tenant: str, type: str, id: str, version: int) -> SealedVersion | None:
-        self._answer("read_version")
-        versions = self.versions.get((tenant, type, id), [])
-        return versions[version - 1] if 1 <= version <= len(versions) else None
-
-    def search(
-        self, tenant: str, type: str, *, subject: str | None, ids: Sequence[str] | None, after: str, limit: int
-    ) -> list[SealedVersion]:
-        self._answer("search")
-        newest = [v[-1] for (owner, kind, _), v in self.versions.items() if (owner, kind) == (tenant, type)]
-        found = [
-            version
-            for version in newest
-            if version.envelope is not None
-            and version.id > after
-            and (subject is None or version.subject == subject)
-            and (ids is None or version.id in ids)
-        ]
-        return sorted(found, key=lambda version: version.id)[:limit]
-
-    def find_idempotent(self, tenant: str, principal: str, key: str) -> IdempotencyRecord | None:
-        self._answer("find_idempotent")
-        return self.keys.get((tenant, principal, key))
-
-    def commit(
-        self,
-        tenant: str,
-        writes: Sequence[SealedVersion],
-        *,
-        references: Sequence[tuple[str, str]],
-        idempotency: IdempotencyRecord | None,
-    ) -> None:
-        self._answer("commit")
-        if self.before_commit is not None:
-            other, self.before_commit = self.before_commit, None
-            other()
-        failure, self.fail_commit = self.fail_commit, ""
-        if failure == "before":
-            raise Unavailable("The database is out of reach")
-        self._check(tenant, writes, references, idempotency)
-        for write in writes:
-            self.versions.setdefault((tenant, write.type, write.id), []).append(write)
-        if idempotency is not None:
-            self.keys[tenant, idempotency.principal, idempotency.key] = idempotency
-        self._steps.append("commit")
-        if failure == "after":
-            raise Unavailable("The answer was lost")
-
-    def replace(self, tenant: str, type: str, id: str, **changes: Any) -> None:
-        """What who can write to the database might do to a row."""
-        versions = self.versions[tenant, type, id]
-        versions[-1] = replace(versions[-1], **changes)
-
-    def _check(
-        self,
-        tenant: str,
-        writes: Sequence[SealedVersion],
-        references: Sequence[tuple[str, str]],
-        idempotency: IdempotencyRecord | None,
-    ) -> None:
-        if idempotency is not None and (tenant, idempotency.principal, idempotency.key) in self.keys:
-            raise Conflict("The key is taken")
-        for write in writes:
-            before = self.versions.get((tenant, write.type, write.id), [])
-            if write.version != len(before) + 1:
-                raise Conflict("The version is not the next")
-            if before and before[-1].subject != write.subject:
-                raise Unprocessable("The subject differs")
-        written = {(write.type, write.id): write for write in writes}
-        for reference in references:
-            newest = written.get(reference) or (self.versions.get((tenant, *reference)) or [None])[-1]
-            if newest is None or newest.envelope is None:
-                raise Unprocessable("A reference to nothing")
-
-    def _answer(self, call: str) -> None:
-        self.calls.append(call)
-        if self.down:
-            raise Unavailable("The database is out of reach")
 
 
 class _Events(MemoryEvents):
@@ -166,9 +73,9 @@ class _Facts(MemoryFacts):
         self._steps = steps
         self.asked: list[set[str]] = []
 
-    def load(self, principal: Principal, patients: Collection[str]) -> dict[str, Any]:
+    def load(self, principal: Principal, purpose: Purpose, patients: Collection[str]) -> dict[str, Any]:
         self.asked.append(set(patients))
-        return super().load(principal, patients)
+        return super().load(principal, purpose, patients)
 
     def join_care_team(self, tenant: str, patient: str, user_id: str, role: Role) -> None:
         super().join_care_team(tenant, patient, user_id, role)
@@ -183,6 +90,7 @@ class World:
     store: MemoryResources = field(init=False)
     locked: _Events = field(init=False)
     facts: _Facts = field(init=False)
+    anchors: MemoryAnchors = field(default_factory=MemoryAnchors)
     key_store: MemoryStore = field(default_factory=MemoryStore)
     wrapper: _Wrapper = field(init=False)
     records: Records = field(init=False)
@@ -191,27 +99,42 @@ class World:
     def __post_init__(self) -> None:
         self.store, self.facts = MemoryResources(self.steps), _Facts(self.steps)
         self.locked, self.wrapper = _Events(self.steps), _Wrapper(self.steps)
+        keys = self._keys()
         self.records = Records(
             store=self.store,
-            keys=self._keys(),
+            anchors=self.anchors,
+            keys=keys,
             recorder=Recorder(self.locked, MemoryIndex(), deadline_seconds=1),
             facts=self.facts,
+            consents=self._consents(keys),
             decider=Decider(),
             now=lambda: self.time,
             new_id=lambda: str(uuid.uuid4()),
         )
+        self.facts.approvals = {(tenant, "researcher-1"): frozenset({PROJECT}) for tenant in ("north", "south")}
 
-    def call(self, role: Role = Role.CLINICIAN, purpose: Purpose | None = None, **changes: Any) -> Call:
+    def call(
+        self, role: Role = Role.CLINICIAN, purpose: Purpose | None = None, *, project: str | None = None, **changes: Any
+    ) -> Call:
         personal = Personal("User/u-1", "session-1", b"sealed-elsewhere")
         someone = Principal(f"{role}-1", "north", role, "session-1", 0, "192.0.2.1", personal, mfa=True)
-        return Call(replace(someone, **changes), purpose or PURPOSES.get(role, TREATMENT), REQUEST_ID)
+        named = (PROJECT if role is Role.RESEARCHER else "") if project is None else project
+        return Call(replace(someone, **changes), purpose or PURPOSES.get(role, TREATMENT), REQUEST_ID, named)
+
+    def pseudonym(self, type: str, id: str, call: Call | None = None) -> str:
+        """What a researcher knows the resource by."""
+        trail = Trail(self.records, call or self.call(Role.RESEARCHER), Action.READ, Target(type))
+        names = of_call(trail)
+        assert names is not None
+        return names.of(type, id)
 
     def make(self, type: str, resource: dict[str, Any], call: Call | None = None) -> Released:
         return create(self.records, call or self.call(), type, json.dumps(resource).encode())
 
     def cold(self) -> None:
         """Forget every unwrapped key, as a new process would."""
-        self.records = replace(self.records, keys=self._keys())
+        keys = self._keys()
+        self.records = replace(self.records, keys=keys, consents=self._consents(keys))
         self.wrapper.calls.clear()
         self.steps.clear()
 
@@ -235,6 +158,9 @@ class World:
         """The only event (of this action)."""
         (event,) = [event for event in self.events if action in (None, event.action)]
         return event
+
+    def _consents(self, keys: SubjectKeys) -> StoredConsents:
+        return StoredConsents(self.store, self.anchors, keys, lambda: self.time)
 
     def _keys(self) -> SubjectKeys:
         return SubjectKeys(self.key_store, self.wrapper)

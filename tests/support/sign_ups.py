@@ -21,6 +21,12 @@ def administrator(stack: RunningStack, tenant: str) -> httpx.Client:
     return Account(stack, "tenant_admin", tenant).api()
 
 
+def invited(stack: RunningStack, tenant: str, body: dict[str, str], by: httpx.Client | None = None) -> dict[str, Any]:
+    """An invitation that one administrator asked for and another person approved, so that it is on its way."""
+    asked = ok((by or administrator(stack, tenant)).post("/admin/users", json=body), 202)
+    return dict(ok(administrator(stack, tenant).post(f"/admin/invitations/{asked['id']}/approve")))
+
+
 def registration_of(stack: RunningStack, tenant: str) -> str:
     """The text with which people sign up to the tenant by themselves; the tenant lets them from now on."""
     admin = administrator(stack, tenant)

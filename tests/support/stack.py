@@ -224,6 +224,6 @@ def running(folder: Path) -> Iterator[RunningStack]:
         started.close()
         everyone = run.family
         assert run.interrupt() == 0, run.output
-        assert processes.survivors(everyone, within=5) == []
+        assert processes.survivors(everyone, within=15) == []
     finally:
         run.end()

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable
 from threading import Lock
 
-from phivault.crypto.subject_keys import StoredKey
+from phivault.crypto.subject_key_store import StoredKey, Subject
 from phivault.errors import IntegrityError, Unavailable
 
 
@@ -17,6 +17,9 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], dict[int, bytes | None]] = {}
+        self.made: dict[tuple[str, str, int], float | None] = {}
+        self.retired: dict[tuple[str, str, int], float] = {}
+        self.kept: set[tuple[str, str, int]] = set()
         self.before_create: Callable[[], None] | None = None
         self.lose_answer = False
         self.down = False
@@ -35,7 +38,52 @@ class MemoryStore:
             versions = self.rows.get((tenant, subject), {})
             return StoredKey(version, versions[version]) if version in versions else None
 
-    def create(self, tenant: str, subject: str, version: int, wrapped: bytes) -> bool:
+    def versions(self, tenant: str, subject: str) -> list[StoredKey]:
+        self._answer()
+        with self._lock:
+            return self._of(tenant, subject)
+
+    def page(self, after: str, limit: int) -> tuple[list[Subject], str]:
+        self._answer()
+        with self._lock:
+            names = sorted(self.rows)
+            begin = int(after or 0)
+            here = names[begin : begin + limit]
+            end = begin + len(here)
+            return [Subject(*name, tuple(self._of(*name))) for name in here], str(end) if end < len(names) else ""
+
+    def _of(self, tenant: str, subject: str) -> list[StoredKey]:
+        rows = self.rows.get((tenant, subject), {})
+        return [
+            StoredKey(
+                version,
+                wrapped,
+                self.made.get((tenant, subject, version)),
+                self.retired.get((tenant, subject, version)),
+                (tenant, subject, version) in self.kept,
+            )
+            for version, wrapped in sorted(rows.items())
+        ]
+
+    def keep(self, tenant: str, subject: str, version: int) -> None:
+        self._answer()
+        self.kept.add((tenant, subject, version))
+
+    def retire(self, tenant: str, subject: str, version: int, at: float) -> None:
+        self._answer()
+        if self.rows.get((tenant, subject), {}).get(version) is not None:
+            self.retired.setdefault((tenant, subject, version), at)
+
+    def replace(self, tenant: str, subject: str, version: int, before: bytes, after: bytes) -> bool:
+        self._answer()
+        with self._lock:
+            rows = self.rows.get((tenant, subject), {})
+            if rows.get(version) != before:
+                return False
+            rows[version] = after
+            return True
+
+    def create(self, tenant: str, subject: str, version: int, wrapped: bytes, made_at: float | None = None) -> bool:
         if self.down:
             raise Unavailable("The store is down")
         if self.before_create:
@@ -46,6 +94,7 @@ class MemoryStore:
             if version in versions:
                 return False
             versions[version] = wrapped
+            self.made[tenant, subject, version] = made_at
         if self.lose_answer:
             raise Unavailable("The answer was lost")
         return True
@@ -64,9 +113,13 @@ class MemoryStore:
 class MemoryWrapper:
     """A KeyWrapper whose mask depends on tenant and subject; ``calls`` counts what a key service would."""
 
-    def __init__(self) -> None:
+    def __init__(self, current: str = "kms-1") -> None:
+        self.current = current
         self.calls: list[str] = []
         self.down = False
+
+    def wrapped_by(self, wrapped: bytes) -> str:
+        return self.current
 
     def wrap(self, tenant: str, subject: str, material: bytes) -> bytes:
         self._call("wrap")

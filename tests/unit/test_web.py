@@ -168,7 +168,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[tup
         monkeypatch.setattr(bootstrap, "recorder", lambda: _Recorder(*known))
         monkeypatch.setattr(bootstrap, "sessions", lambda: sessions)
         monkeypatch.setattr(web, "OPERATIONS", {})
-        monkeypatch.setattr(logs, "configure", lambda service: None)
+        monkeypatch.setattr(logs, "configure", lambda *_: None)
         app = web.resolver("test")
         about = web.Operation(summary="Test", permission="signed-in", audit=("me.read",), phi=True)
 

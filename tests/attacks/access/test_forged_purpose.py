@@ -15,7 +15,7 @@ from tests.support.people import EMERGENCY, principal
 
 type Granted = Callable[..., set[tuple[str, str]]]
 ANYONE = PatientFacts("p", "t")
-TEAM = PatientFacts("p", "t", in_care_team=True)
+TEAM = PatientFacts("p", "t", in_care_team=True, team_sees_sensitive=True)
 
 
 @pytest.mark.parametrize("role", list(Role))

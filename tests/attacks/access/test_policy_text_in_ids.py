@@ -31,8 +31,8 @@ def test_an_id_opens_nothing(decider: Decider, text: str) -> None:
     strangers = [
         (principal(Role.CLINICIAN, user_id=text), PatientFacts("p", "t")),
         (principal(Role.CLINICIAN), PatientFacts(text, "t")),
-        (principal(Role.CLINICIAN, tenant=text), PatientFacts("p", "t", in_care_team=True)),
-        (principal(Role.CLINICIAN), PatientFacts("p", text, in_care_team=True)),
+        (principal(Role.CLINICIAN, tenant=text), PatientFacts("p", "t", in_care_team=True, team_sees_sensitive=True)),
+        (principal(Role.CLINICIAN), PatientFacts("p", text, in_care_team=True, team_sees_sensitive=True)),
     ]
     for who, patient in strangers:
         assert decider.granted(who, TREATMENT, "read", "Observation", patient, DataClass) == frozenset()
@@ -44,7 +44,7 @@ def test_an_id_opens_nothing(decider: Decider, text: str) -> None:
 
 @pytest.mark.parametrize("text", INJECTIONS, ids=range(len(INJECTIONS)))
 def test_actions_types_and_classes_open_nothing(decider: Decider, text: str) -> None:
-    who, team = principal(Role.CLINICIAN), PatientFacts("p", "t", in_care_team=True)
+    who, team = principal(Role.CLINICIAN), PatientFacts("p", "t", in_care_team=True, team_sees_sensitive=True)
     assert not decider.granted(who, TREATMENT, text, "Observation", team, DataClass)
     assert not decider.granted(who, TREATMENT, "read", text, None, DataClass)
     assert not decider.granted(who, TREATMENT, "read", "Observation", team, [text])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from phivault.access.decide import Decider
 from phivault.access.facts import PatientFacts
 from phivault.access.purpose import Purpose, PurposeOfUse
 from phivault.access.roles import Role
@@ -14,7 +15,7 @@ from tests.support.people import OPERATIONS, PATIENT_REQUEST, RESEARCH, TREATMEN
 
 type Granted = Callable[..., set[tuple[str, str]]]
 ANYONE = PatientFacts("p", "t")
-TEAM = PatientFacts("p", "t", in_care_team=True)
+TEAM = PatientFacts("p", "t", in_care_team=True, team_sees_sensitive=True)
 NEW = PatientFacts("p", "t", is_new=True)
 
 
@@ -50,9 +51,12 @@ def test_staff_get_nothing_from_a_patient_id_of_their_own(granted: Granted) -> N
     assert granted(principal(Role.CLINICIAN, patient_id="p"), TREATMENT, ANYONE) == set()
 
 
-def test_a_researcher_does_not_identify(granted: Granted) -> None:
-    expected = {("read", DataClass.DEIDENTIFIED), ("search", DataClass.DEIDENTIFIED)}
-    assert granted(principal(Role.RESEARCHER), RESEARCH, TEAM) == expected
+def test_a_researcher_does_not_identify(decider: Decider, granted: Granted) -> None:
+    researcher = principal(Role.RESEARCHER)
+    assert granted(researcher, RESEARCH, TEAM) == set(), "without an approved project"
+    for action in ("create", "read", "update", "delete", "search"):
+        seen = decider.granted(researcher, RESEARCH, action, "Observation", TEAM, DataClass, project=True)
+        assert seen == ({DataClass.DEIDENTIFIED} if action in ("read", "search") else set())
 
 
 def test_a_coordinator_gets_neither_sensitive_nor_written_clinical_data(granted: Granted) -> None:

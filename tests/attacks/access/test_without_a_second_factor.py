@@ -20,7 +20,7 @@ type Granted = Callable[..., set[tuple[str, str]]]
 def test_no_role_gets_anything(granted: Granted, decider: Decider, role: Role) -> None:
     who = principal(role, mfa=False, patient_id="p")
     for of_use in PurposeOfUse:
-        for patient in (PatientFacts("p", "t", in_care_team=True, is_new=True), None):
+        for patient in (PatientFacts("p", "t", in_care_team=True, team_sees_sensitive=True, is_new=True), None):
             assert granted(who, Purpose(of_use, asserted=True), patient) == set()
     assert not decider.permits(who, "me:read")
     assert not decider.permits(who, "audit:search")

@@ -23,7 +23,10 @@ type Granted = Callable[..., set[tuple[str, str]]]
 @pytest.mark.parametrize("of_use", list(PurposeOfUse))
 def test_no_role_reaches_another_tenants_patient(granted: Granted, role: Role, of_use: PurposeOfUse) -> None:
     who = principal(role, patient_id="p")
-    for foreign in (PatientFacts("p", "u", in_care_team=True), PatientFacts("p", "u", is_new=True)):
+    for foreign in (
+        PatientFacts("p", "u", in_care_team=True),
+        PatientFacts("p", "u", is_new=True),
+    ):
         assert granted(who, Purpose(of_use, asserted=True), foreign) == set()
 
 
@@ -57,6 +60,6 @@ def test_the_policies_keep_an_auditor_in_their_tenant(action: str) -> None:
 def test_ids_that_spell_another_tenants_row_are_refused(tenant: str, patient: str, user: str) -> None:
     who = principal(Role.CLINICIAN, tenant=tenant, user_id=user)
     with pytest.raises(InvalidInput):
-        DynamoFacts("never-called").load(who, [patient])
+        DynamoFacts("never-called").load(who, TREATMENT, [patient])
     with pytest.raises(InvalidInput):
         DynamoFacts("never-called").join_care_team(tenant, patient, user, Role.CLINICIAN)

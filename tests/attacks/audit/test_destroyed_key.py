@@ -99,5 +99,7 @@ def test_what_others_left_opens_as_before(erased: Erased) -> None:
 
 def test_both_destructions_are_on_record(erased: Erased) -> None:
     events = map(json.loads, erased.lines(AFTER)[len(erased.lines(BEFORE)) :])
-    destroyed = [event for event in events if event.get("action") == "key.destroy"]
-    assert [event["success"] for event in destroyed] == [True, True]
+    found = [event for event in events if event.get("action") == "key.destroy"]
+    destroyed = sorted(found, key=lambda event: str(event["timestamp"]))
+    assert [event["success"] for event in destroyed] == [True, True, True]
+    assert ["key:tokens-forgotten" in event["flags"] for event in destroyed] == [False, True, False]

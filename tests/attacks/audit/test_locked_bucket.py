@@ -17,7 +17,7 @@ BODY = b'{"v":1}\n'
 
 def held_in(bucket: str, mode: str) -> str:
     """Store one object as the recorder does; answers its version."""
-    S3Events(bucket, lock_mode=mode, retention_days=10).put(KEY, BODY, deadline=time.monotonic() + 2)
+    S3Events(bucket, lock_mode=mode, retention_days=10).put(KEY, BODY, deadline=time.monotonic() + 30)
     return client("s3").head_object(Bucket=bucket, Key=KEY)["VersionId"]
 
 

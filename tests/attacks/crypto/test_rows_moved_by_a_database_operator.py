@@ -90,3 +90,64 @@ def test_a_key_row_deleted_outright_is_noticed(stack: Stack) -> None:
     client("dynamodb").delete_item(TableName=stack.table, Key=stack.row(PLACES[0]))
     with pytest.raises(IntegrityError):
         stack.read(PLACES[0], envelope)
+
+
+def test_rows_of_different_key_versions_stay_apart(stack: Stack) -> None:
+    """Every place before and after a rotation: an envelope opens in its own place, with its own key version alone."""
+    before = {place: stack.seal(place) for place in PLACES}
+    for tenant, subject in {(place.tenant, place.subject) for place in PLACES}:
+        stack.keys().rotate(tenant, subject, lambda _: None)
+    after = {place: stack.seal(place) for place in PLACES}
+    assert {read_header(envelope).key_version for envelope in after.values()} == {2}
+    for target, (source, envelope) in itertools.product(PLACES, [*before.items(), *after.items()]):
+        if source == target:
+            assert stack.read(target, envelope)
+            continue
+        with pytest.raises(IntegrityError):
+            stack.read(target, envelope)
+
+
+def test_an_envelope_that_claims_another_key_version_does_not_open(stack: Stack) -> None:
+    place = PLACES[0]
+    old = stack.seal(place)
+    stack.keys().rotate(place.tenant, place.subject, lambda _: None)
+    new = stack.seal(place)
+    for envelope, claimed in ((old, 2), (new, 1), (new, 3)):
+        with pytest.raises(IntegrityError):
+            stack.read(place, envelope[:1] + claimed.to_bytes(4) + envelope[5:])
+
+
+def test_wrapped_keys_swapped_between_versions_open_nothing_of_the_other(stack: Stack) -> None:
+    """KMS binds a wrapped key to tenant and subject, not to its version: the envelope's commitment tells them apart."""
+    place = PLACES[0]
+    old = stack.seal(place)
+    stack.keys().rotate(place.tenant, place.subject, lambda _: None)
+    new = stack.seal(place)
+    dynamodb, rows = client("dynamodb"), [stack.row(place) | {"sk": {"N": str(version)}} for version in (1, 2)]
+    wrapped = [dynamodb.get_item(TableName=stack.table, Key=row)["Item"]["wrapped_key"] for row in rows]
+    for row, other in zip(rows, reversed(wrapped), strict=True):
+        dynamodb.put_item(TableName=stack.table, Item=row | {"wrapped_key": other})
+    for envelope in (old, new):
+        with pytest.raises(IntegrityError):
+            stack.read(place, envelope)
+
+
+def test_an_older_key_put_in_front_as_the_newest_is_no_way_back(stack: Stack) -> None:
+    """Removing the newest row makes the older key seal again, and what the newest sealed is missed, not passed over."""
+    place = PLACES[0]
+    stack.seal(place)
+    stack.keys().rotate(place.tenant, place.subject, lambda _: None)
+    new = stack.seal(place)
+    client("dynamodb").delete_item(TableName=stack.table, Key=stack.row(place) | {"sk": {"N": "2"}})
+    with pytest.raises(IntegrityError):
+        stack.read(place, new)
+
+
+def test_a_key_wrapped_by_a_stranger_is_refused_also_as_a_former_one(stack: Stack) -> None:
+    place = PLACES[0]
+    own, stranger = (client("kms").create_key()["KeyMetadata"]["Arn"] for _ in range(2))
+    material = bytes(32)
+    wrapped = KmsKeyWrapper(stranger).wrap(place.tenant, place.subject, material)
+    with pytest.raises(IntegrityError):
+        KmsKeyWrapper(stack.key_arn, [own]).unwrap(place.tenant, place.subject, wrapped)
+    assert KmsKeyWrapper(stack.key_arn, [stranger]).unwrap(place.tenant, place.subject, wrapped) == material

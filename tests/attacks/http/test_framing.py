@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.attacks.http.wire import Wire, parsed, refusal
 from tests.support.answers import ok, patiently, refused
+from tests.support.bounded import ends_by_itself
 from tests.support.fhir import every, make, observation, patient, send
 
 if TYPE_CHECKING:
@@ -88,9 +88,8 @@ def test_whoever_sends_slowly_holds_up_nobody(stack: RunningStack, wire: Wire) -
             connection.sendall(
                 b"POST /v1/auth/sign-in HTTP/1.1\r\nHost: %b\r\nContent-Length: 100\r\n\r\n{" % wire.host
             )
-        started = time.monotonic()
-        ok(stack.api("clinician").get("/me"))
-        assert time.monotonic() - started < 3
+        with ends_by_itself():
+            ok(stack.api("clinician").get("/me"))
     finally:
         for connection in slow:
             connection.close()
@@ -139,11 +138,10 @@ def test_deep_and_wide_resources_are_refused_quickly(stack: RunningStack) -> Non
     for _ in range(40):
         deep = {"url": "urn:x", "extension": [deep]}
     wide = [{"url": f"urn:{number}", "valueString": "x"} for number in range(20_000)]
-    started = time.monotonic()
-    refused(send(client, "POST", "/fhir/Patient", patient(extension=[deep])), 400)
-    answer = send(client, "POST", "/fhir/Patient", patient(extension=wide))
+    with ends_by_itself():
+        refused(send(client, "POST", "/fhir/Patient", patient(extension=[deep])), 400)
+        answer = send(client, "POST", "/fhir/Patient", patient(extension=wide))
     assert answer.status_code in (201, 400, 413)
-    assert time.monotonic() - started < 10
     ok(client.get("/me"))
 
 
@@ -151,9 +149,8 @@ def test_a_bundle_that_multiplies_is_bounded(stack: RunningStack) -> None:
     client = stack.api("clinician")
     entry = {"request": {"method": "POST", "url": "Patient"}, "resource": {"resourceType": "Patient"}}
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry] * 5_000}
-    started = time.monotonic()
-    refused(send(client, "POST", "/fhir", bundle), 400)
-    assert time.monotonic() - started < 5
+    with ends_by_itself():
+        refused(send(client, "POST", "/fhir", bundle), 400)
 
 
 def test_references_cannot_grow_a_bundle(stack: RunningStack) -> None:

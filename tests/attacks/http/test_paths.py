@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.attacks.http.wire import Wire, refusal
+from tests.support.answers import ok, refused
 
 if TYPE_CHECKING:
     from tests.support.stack import RunningStack
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
         b"/%76%31/me",
         b"//v1/me",
         b"/v1//me",
-        b"/v1/me/",
         b"/v1/me//",
         b"/v1/me/.",
         b"/v1/me;a=b",
@@ -62,6 +62,14 @@ if TYPE_CHECKING:
 )
 def test_near_misses_are_404(wire: Wire, bearer: bytes, target: bytes) -> None:
     refusal(wire.ask(b"GET " + target, bearer), 404)
+
+
+def test_one_slash_at_the_end_changes_nothing(stack: RunningStack) -> None:
+    """API Gateway takes no notice of it either; whoever may not ask still may not."""
+    client = stack.api("clinician")
+    assert ok(client.get("/me/")) == ok(client.get("/me"))
+    refused(client.get("/audit/events/"), 403)
+    refused(stack.anyone().get("/me/"), 401)
 
 
 def test_a_path_as_long_as_a_header_may_be(wire: Wire, bearer: bytes) -> None:

@@ -15,8 +15,6 @@ from phivault.identity.limits import NUMBERS, Limit
 from phivault.identity.pending_sign_up import Step
 from phivault.identity.sign_up import CodeSent, SignUp, sign_up
 from phivault.identity.source import Source
-from phivault.identity.users.change_role import change_role
-from phivault.identity.users.invite_user import invite_user
 from phivault.identity.users.offboard import offboard
 from phivault.identity.users.suspend import suspend
 from tests.unit.identity.administering import TENANT, Office
@@ -26,7 +24,7 @@ from tests.unit.identity.sign_ups import EMAIL, PHONE, Candidate
 WAYS = {
     "offboarded": lambda office, who: offboard(office.call(), who.user_id),
     "suspended": lambda office, who: suspend(office.call(), who.user_id),
-    "an administrator no more": lambda office, who: change_role(office.call(), who.user_id, b'{"role": "clinician"}'),
+    "an administrator no more": lambda office, who: office.change_role(who, b'{"role": "clinician"}'),
 }
 
 
@@ -38,7 +36,7 @@ def office(world: World) -> Office:
 def invited(office: Office, **asked: object) -> str:
     """By the second administrator: their own other address, say. The token that the mail brought."""
     body = json.dumps({"email": EMAIL, "role": "tenant_admin"} | asked)
-    invite_user(office.call(office.second), body.encode())
+    office.invite(body.encode(), by=office.second)
     return Candidate(office.world).invitation()
 
 
@@ -98,7 +96,7 @@ def test_the_tenants_log_says_who_came_by_which_invitation_and_for_which_patient
     finish(office.world, begin(office.world, token))
     sent, made = (
         next(event for event in office.world.events if event.action is action and event.tenant == TENANT)
-        for action in (Action.USER_INVITE, Action.SIGN_UP_CONFIRM)
+        for action in (Action.USER_APPROVE, Action.SIGN_UP_CONFIRM)
     )
     assert (sent.risk, sent.patient) == (RiskLevel.HIGH, "p-17")
     assert (made.resource, made.resource_id) == ("Invitation", sent.resource_id)

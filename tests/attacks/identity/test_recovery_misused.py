@@ -17,6 +17,7 @@ from phivault.identity.provider import Challenged, ChallengeName, Tokens
 from phivault.identity.recover import Recover, recover
 from phivault.identity.recovery_codes import new_recovery_codes
 from phivault.identity.sign_in import sign_in
+from phivault.inputs import read
 from tests.unit.identity.administering import Office
 from tests.unit.identity.fakes import ELSEWHERE, HOME, Person, World
 from tests.unit.identity.signed_in import SignedIn
@@ -29,7 +30,7 @@ def codes(world: World) -> tuple[str, ...]:
 
 def _body(person: Person, code: str | None, password: str = "") -> Recover:
     document = {"email": person.email, "password": password or person.password, "recovery_code": code}
-    return inputs.read(Recover, json.dumps(document).encode())
+    return read(Recover, json.dumps(document).encode())
 
 
 def _set_up(world: World, asked: Challenged) -> Challenged | Tokens:

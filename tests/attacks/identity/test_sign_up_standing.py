@@ -8,9 +8,10 @@ import pytest
 
 from phivault.access.roles import Role
 from phivault.errors import AccessDenied, InvalidInput, NotFound
-from phivault.identity import inputs, invitations
+from phivault.identity import invitations
 from phivault.identity.confirm_sign_up import ConfirmSignUp
 from phivault.identity.sign_up import SignUp, sign_up
+from phivault.inputs import read
 from tests.unit.identity.fakes import ELSEWHERE, HOME, World
 from tests.unit.identity.sign_ups import EMAIL, PASSWORD, PHONE, REGISTRATION, Candidate
 
@@ -31,11 +32,11 @@ def test_no_body_takes_a_standing(name: str, value: object) -> None:
     begun = {"registration": REGISTRATION, "email": EMAIL, "phone_number": PHONE}
     answered = {"challenge": "PHONE_CODE", "session": "x" * 43, "code": "123456"}
     answered |= {"password": PASSWORD, "factor": "SMS_MFA"}
-    inputs.read(SignUp, json.dumps(begun).encode())
-    inputs.read(ConfirmSignUp, json.dumps(answered).encode())
+    read(SignUp, json.dumps(begun).encode())
+    read(ConfirmSignUp, json.dumps(answered).encode())
     for model, body in ((SignUp, begun), (ConfirmSignUp, answered)):
         with pytest.raises(InvalidInput, match="unknown"):
-            inputs.read(model, json.dumps(body | {name: value}).encode())
+            read(model, json.dumps(body | {name: value}).encode())
 
 
 def test_a_repeated_member_is_refused() -> None:
@@ -43,7 +44,7 @@ def test_a_repeated_member_is_refused() -> None:
         f'{{"registration": "{REGISTRATION}", "email": "{EMAIL}", "email": "a@b.example", "phone_number": "{PHONE}"}}'
     )
     with pytest.raises(InvalidInput, match="repeated"):
-        inputs.read(SignUp, body.encode())
+        read(SignUp, body.encode())
 
 
 def test_an_invitation_for_another_address_cannot_be_moved() -> None:
@@ -53,7 +54,7 @@ def test_an_invitation_for_another_address_cannot_be_moved() -> None:
     invitations.invite(world.identity, "tenant-b", Role.TENANT_ADMIN, None, EMAIL, "admin-1")
     token = candidate.invitation()
     with pytest.raises(InvalidInput):
-        inputs.read(SignUp, json.dumps({"invitation": token, "email": "e@e.example", "phone_number": PHONE}).encode())
+        read(SignUp, json.dumps({"invitation": token, "email": "e@e.example", "phone_number": PHONE}).encode())
     begun = sign_up(world.identity, SignUp(invitation=token, phone_number=PHONE), ELSEWHERE)
     candidate.answer_phone(begun)
     assert world.accounts.made[0].contact.email == EMAIL
@@ -93,7 +94,7 @@ def test_the_id_of_an_invitation_is_not_its_token() -> None:
     world = World()
     invitation = invitations.invite(world.identity, "tenant-b", Role.AUDITOR, None, EMAIL, "admin-1")
     with pytest.raises(InvalidInput):
-        inputs.read(SignUp, json.dumps({"invitation": invitation.id, "phone_number": PHONE}).encode())
+        read(SignUp, json.dumps({"invitation": invitation.id, "phone_number": PHONE}).encode())
     with pytest.raises(AccessDenied):
         sign_up(world.identity, SignUp(invitation=invitation.id[:43], phone_number=PHONE), HOME)
 

@@ -81,6 +81,8 @@ def test_another_tenants_users_are_as_unknown_as_nobody(stack: RunningStack, adm
         answers = [
             admin.get(f"/admin/users/{path}"),
             admin.put(f"/admin/users/{path}/role", json={"role": "auditor"}),
+            admin.post(f"/admin/users/{path}/role/approve"),
+            admin.delete(f"/admin/users/{path}/role"),
             admin.post(f"/admin/users/{path}/suspend"),
             admin.post(f"/admin/users/{path}/resume"),
             admin.delete(f"/admin/users/{path}"),
@@ -179,7 +181,8 @@ def test_a_demoted_administrators_token_and_sign_in_under_way_are_worth_nothing(
     tokens, client = other.tokens(), other.api()
     id = id_of(client)
     begun = ok(other.ask())
-    ok(admin.put(f"/admin/users/{id}/role", json={"role": "clinician"}))
+    ok(admin.put(f"/admin/users/{id}/role", json={"role": "clinician"}), 202)
+    ok(Account(stack, "security_officer", stack.tenants[0]).api().post(f"/admin/users/{id}/role/approve"))
     refused(client.get("/admin/users"), 401)
     refused(other.api(tokens).get("/admin/users"), 401)
     refused(stack.anyone().post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]}), 401)

@@ -196,7 +196,7 @@ def test_values_of_the_store_are_never_sql(postgres_store: PostgresStore, attack
     for attack in READS.values():
         assert postgres_store.read(attacker, "Patient", filled(attack, attacker, victim)) is None
         found = postgres_store.search(
-            attacker, "Patient", subject=filled(attack, attacker, victim), ids=None, after="", limit=10
+            attacker, "Patient", subject=filled(attack, attacker, victim), ids=None, after="", limit=10, room=1 << 20
         )
         assert found == []
 

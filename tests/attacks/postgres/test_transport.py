@@ -43,16 +43,17 @@ def test_only_tls_1_3_completes_a_handshake(postgres: Postgres, version: ssl.TLS
                 assert secured.version() == "TLSv1.3"
 
 
-@pytest.mark.parametrize("role", ["phivault_app", "phivault_owner", "postgres"])
+@pytest.mark.parametrize("role", ["phivault_app", "phivault_rotator", "phivault_owner", "postgres"])
 def test_a_wrong_password_is_refused(postgres: Postgres, role: str) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(postgres.dsn(role), password="wrong")
 
 
-def test_the_application_role_reaches_no_other_database(postgres: Postgres) -> None:
+@pytest.mark.parametrize("role", ["phivault_app", "phivault_rotator"])
+def test_a_functions_role_reaches_no_other_database(postgres: Postgres, role: str) -> None:
     for database in ("postgres", "template1"):
         with pytest.raises(psycopg.OperationalError, match="pg_hba"):
-            psycopg.connect(postgres.dsn("phivault_app", database))
+            psycopg.connect(postgres.dsn(role, database))
 
 
 def test_it_listens_on_loopback_alone(postgres: Postgres) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from uuid import uuid4
 
 import pytest
 
@@ -34,6 +35,20 @@ def test_every_verb_finds_nothing(world: World, patient: str) -> None:
         create(world.records, south, "Observation", json.dumps(an_observation(patient)).encode())
     assert world.store.read("north", "Patient", patient).version == 1
     assert {event.tenant for event in world.events} == {"south"}
+
+
+@pytest.mark.parametrize("version", [0, 1, 2, 3, 1 << 40])
+def test_a_version_of_anothers_is_as_unknown_as_one_of_nobodys(world: World, patient: str, version: int) -> None:
+    """Of three: one with this version, one without it, none at all. Nothing tells which is which."""
+    south = world.call(tenant="south")
+    update(world.records, world.call(), "Patient", patient, json.dumps(a_patient(id=patient)).encode())
+    once = world.make("Patient", a_patient()).id
+    answers = set()
+    for id in (patient, once, str(uuid4())):
+        with pytest.raises(NotFound) as refused:
+            vread(world.records, south, "Patient", id, version)
+        answers.add((refused.value.code, refused.value.detail))
+    assert answers == {("not-found", "Patient not found")}
 
 
 def test_a_transaction_finds_nothing_either(world: World, patient: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.answers import ok, persistently
 from tests.support.beside import Beside
 
 
@@ -30,9 +31,18 @@ def test_a_new_environment_unwraps_the_context_key_and_the_subject_key_once(besi
     assert kms(lambda: clinician.get(f"/fhir/Patient/{patient}")) == []
 
 
+def test_a_new_environment_unwraps_the_key_of_the_index_with_its_first_write(beside: Beside, kms: Any) -> None:
+    clinician, patient = beside.api("clinician"), beside.stack.patients()[0]
+    beside.forget("records")
+    ok(persistently(clinician, "GET", f"/fhir/Patient/{patient}"))
+    assert kms(lambda: clinician.post("/fhir/Observation", json=an_observation(patient))) == ["kms Decrypt"]
+    assert kms(lambda: clinician.post("/fhir/Observation", json=an_observation(patient))) == []
+
+
 def test_a_cold_subject_costs_one_call_and_a_warm_one_none(beside: Beside, kms: Any) -> None:
     clinician, (warm, cold, *_) = beside.api("clinician"), beside.stack.patients()[5:]
-    clinician.get(f"/fhir/Patient/{warm}")
+    # This takes the key of the index too.
+    ok(persistently(clinician, "POST", "/fhir/Observation", json=an_observation(warm)), 201)
     assert kms(lambda: clinician.get(f"/fhir/Patient/{cold}")) == ["kms Decrypt"]
     for request in (
         lambda: clinician.get(f"/fhir/Patient/{cold}"),
@@ -45,15 +55,17 @@ def test_a_cold_subject_costs_one_call_and_a_warm_one_none(beside: Beside, kms: 
 
 def test_another_role_reads_a_warm_subject_without_the_key_service(beside: Beside, kms: Any) -> None:
     clinician, patient = beside.api("clinician"), beside.stack.patients()[0]
-    clinician.get(f"/fhir/Patient/{patient}")
+    ok(persistently(clinician, "GET", f"/fhir/Patient/{patient}"))
     researcher = beside.api("researcher")
     headers = {"X-Purpose-Of-Use": "RESEARCH"}
-    assert kms(lambda: researcher.get(f"/fhir/Patient/{patient}", headers=headers)) == []
+    found = researcher.get("/fhir/Patient", params={"_count": 1}, headers=headers).json()["entry"]
+    name = found[0]["resource"]["id"]
+    assert kms(lambda: researcher.get(f"/fhir/Patient/{name}", headers=headers)) == []
 
 
 def test_a_new_patient_costs_one_call(beside: Beside, kms: Any) -> None:
     clinician = beside.api("clinician")
-    clinician.get(f"/fhir/Patient/{beside.stack.patients()[0]}")
+    clinician.post("/fhir/Observation", json=an_observation(beside.stack.patients()[0]))
     new = {"resourceType": "Patient", "active": True}
     assert kms(lambda: clinician.post("/fhir/Patient", json=new)) == ["kms GenerateDataKey"]
 

@@ -24,9 +24,9 @@ def store(bucket: str) -> S3Events:
 
 @pytest.fixture
 def index(new_table: Callable[[dict[str, Any]], str]) -> DynamoDbAuditIndex:
-    return DynamoDbAuditIndex(new_table(TABLE))
+    return DynamoDbAuditIndex(new_table(TABLE), add_seconds=4.0)
 
 
 @pytest.fixture
 def recorder(store: S3Events, index: DynamoDbAuditIndex) -> Recorder:
-    return Recorder(store, index, deadline_seconds=2.0)
+    return Recorder(store, index, deadline_seconds=4.0)

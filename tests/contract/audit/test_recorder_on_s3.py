@@ -19,6 +19,7 @@ from phivault.audit.query import search
 from phivault.audit.recorder import Recorder
 from phivault.errors import Unavailable
 from tests.support.audit import MemoryIndex, an_event
+from tests.support.bounded import HANGS, ends_by_itself
 
 
 def lines_of(bucket: str) -> dict[str, list[bytes]]:
@@ -65,7 +66,7 @@ def s3_answering(respond) -> Iterator[str]:
 
 def silent(connection: socket.socket) -> None:
     connection.recv(65536)
-    time.sleep(30)
+    time.sleep(HANGS)
 
 
 def trickling(connection: socket.socket) -> None:
@@ -109,10 +110,8 @@ def test_a_slow_or_refusing_s3_is_unavailable_within_the_deadline(respond, aws_e
         try:
             store = S3Events("audit", lock_mode="COMPLIANCE", retention_days=1)
             recorder = Recorder(store, MemoryIndex(), deadline_seconds=1.2)
-            started = time.monotonic()
-            with pytest.raises(Unavailable):
+            with ends_by_itself(), pytest.raises(Unavailable):
                 recorder.append([an_event()])
-            assert time.monotonic() - started < 1.6
         finally:
             monkeypatch.undo()
             forget_clients()
@@ -123,10 +122,8 @@ def test_an_absent_s3_is_unavailable_and_its_return_heals_under_a_successor(reco
     (first,) = lines_of(bucket)
     aws_endpoints.stop_s3()
     try:
-        started = time.monotonic()
-        with caplog.at_level(logging.DEBUG), pytest.raises(Unavailable) as caught:
+        with ends_by_itself(), caplog.at_level(logging.DEBUG), pytest.raises(Unavailable) as caught:
             recorder.append([an_event(patient="patient-in-the-dark")])
-        assert time.monotonic() - started < 2.5
         assert caught.value.retry_after
         assert "patient-in-the-dark" not in caplog.text
     finally:
@@ -147,7 +144,7 @@ def test_an_outage_shorter_than_the_deadline_is_not_noticed(store, aws_endpoints
     waiting.start()
     time.sleep(0.3)
     aws_endpoints.start_s3()
-    waiting.join(6)
+    waiting.join(20)
     assert not waiting.is_alive()
     assert len(lines_of(bucket)) == 1
 
@@ -175,9 +172,8 @@ def test_an_index_outage_refuses_nothing(store, bucket, index, aws_endpoints, mo
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
         forget_clients()
         try:
-            started = time.monotonic()
-            Recorder(store, index, deadline_seconds=2.0).append([an_event()])
-            assert time.monotonic() - started < 2
+            with ends_by_itself():
+                Recorder(store, index, deadline_seconds=10.0).append([an_event()])
         finally:
             monkeypatch.undo()
             forget_clients()

@@ -15,10 +15,11 @@ from phivault.audit.query import search
 from phivault.audit.store import RecordedEvent
 from phivault.errors import Conflict, Unavailable
 from tests.support.audit import an_event
+from tests.support.bounded import HANGS, ends_by_itself
 
 
 def soon() -> float:
-    return time.monotonic() + 2
+    return time.monotonic() + 10
 
 
 def recorded(**changes) -> RecordedEvent:
@@ -42,10 +43,9 @@ def test_other_bytes_under_the_key_are_a_conflict_and_change_nothing(store, buck
 
 
 def test_a_missing_bucket_is_unavailable_at_once(aws_endpoints):
-    started = time.monotonic()
-    with pytest.raises(Unavailable):
-        S3Events("no-such-bucket", lock_mode="COMPLIANCE", retention_days=1).put("k", b"x", deadline=soon())
-    assert time.monotonic() - started < 1
+    store = S3Events("no-such-bucket", lock_mode="COMPLIANCE", retention_days=1)
+    with ends_by_itself(), pytest.raises(Unavailable):
+        store.put("k", b"x", deadline=time.monotonic() + HANGS)
 
 
 def test_adding_twice_is_adding_once(index):

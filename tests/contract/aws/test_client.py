@@ -7,7 +7,6 @@ import os
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -23,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from phivault.adapters.access_state_table import TABLE
 from phivault.adapters.aws import client, error_code, forget_clients, translated
 from phivault.errors import Unavailable
+from tests.support.bounded import ends_by_itself
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\nConnection: close\r\n\r\n" + b'{"TableNames":[]}'
 
@@ -62,7 +62,9 @@ def dynamodb_over(version: ssl.TLSVersion, certificate: Path) -> Iterator[str]:
             except OSError:
                 return
             with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
-                secured.recv(65536)
+                received = b""
+                while not received.endswith(b"\r\n\r\n{}"):  # what is left unread resets the connection
+                    received += secured.recv(65536)
                 secured.sendall(ANSWER)
 
     threading.Thread(target=serve, daemon=True).start()
@@ -125,10 +127,9 @@ def test_a_forked_child_shares_no_connection(elsewhere):
 def test_a_silent_service_is_unavailable_within_its_time_outs(elsewhere):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         elsewhere.setenv("AWS_ENDPOINT_URL_KMS", f"http://127.0.0.1:{listener.getsockname()[1]}")
-        started = time.monotonic()
-        with pytest.raises(Unavailable, match="KMS did not answer: ReadTimeoutError"), translated("KMS"):
+        silent = pytest.raises(Unavailable, match="KMS did not answer: ReadTimeoutError")
+        with ends_by_itself(), silent, translated("KMS"):
             client("kms", read_timeout=0.3, attempts=2).list_keys()
-        assert time.monotonic() - started < 2.5
 
 
 def test_an_error_of_the_service_names_its_code_and_no_value(new_table):

@@ -13,7 +13,7 @@ from phivault.adapters.access_state_table import TABLE
 from phivault.adapters.aws import client
 from phivault.adapters.dynamodb_facts import DynamoFacts
 from phivault.errors import Unavailable
-from tests.support.people import principal
+from tests.support.people import TREATMENT, principal
 
 CLINICIAN = principal(Role.CLINICIAN)
 
@@ -39,16 +39,20 @@ def stubbed(aws_endpoints: Any) -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def key(patient: str) -> dict[str, Any]:
-    return {"pk": {"S": f"T#t#P#{patient}"}, "sk": {"S": "CARE#user"}}
+def key(patient: str, sk: str = "USER#user") -> dict[str, Any]:
+    return {"pk": {"S": f"T#t#P#{patient}"}, "sk": {"S": sk}}
 
 
-def test_a_hundred_patients_cost_one_consistent_call(
+def member(patient: str) -> dict[str, Any]:
+    return key(patient) | {"care": {"M": {"sensitive": {"BOOL": False}}}}
+
+
+def test_fifty_patients_cost_one_consistent_call(
     new_table: Callable[[dict[str, Any]], str], calls: list[tuple[str, dict[str, Any]]]
 ) -> None:
     facts = DynamoFacts(new_table(TABLE))
     calls.clear()
-    facts.load(CLINICIAN, [f"p{n}" for n in range(100)])
+    facts.load(CLINICIAN, TREATMENT, [f"p{n}" for n in range(50)])
     [(operation, parameters)] = calls
     [asked] = parameters["RequestItems"].values()
     assert operation == "BatchGetItem"
@@ -60,34 +64,41 @@ def test_the_row_says_as_what_and_since_when(new_table: Callable[[dict[str, Any]
     DynamoFacts(table, now=lambda: 1_700_000_000.5).join_care_team("t", "p", "user", Role.CLINICIAN)
     DynamoFacts(table, now=lambda: 1_800_000_000.0).join_care_team("t", "p", "user", Role.CARE_COORDINATOR)
     row = client("dynamodb").get_item(TableName=table, Key=key("p"))["Item"]
-    assert row == key("p") | {"role": {"S": "clinician"}, "since": {"S": "2023-11-14T22:13:20.500Z"}}
+    assert row.pop("care")["M"] == {
+        "role": {"S": "clinician"},
+        "since": {"S": "2023-11-14T22:13:20.500Z"},
+        "by": {"S": "user"},
+        "sensitive": {"BOOL": True},
+    }
+    assert row == key("p")
+    reverse = {"pk": {"S": "T#t#U#user"}, "sk": {"S": "PATIENT#p"}}
+    assert client("dynamodb").get_item(TableName=table, Key=reverse)["Item"] == reverse
 
 
 def test_keys_left_over_are_asked_for_again(stubbed: Stubber) -> None:
     waits: list[float] = []
-    left = {"state": {"Keys": [key("q")], "ConsistentRead": True}}
-    stubbed.add_response("batch_get_item", {"Responses": {"state": [key("p")]}, "UnprocessedKeys": left})
-    again = {"Keys": [key("q")], "ConsistentRead": True, "ProjectionExpression": "pk, sk"}
-    stubbed.add_response("batch_get_item", {"Responses": {"state": [key("q")]}}, {"RequestItems": {"state": again}})
-    loaded = DynamoFacts("state", wait=waits.append).load(CLINICIAN, ["p", "q", "r"])
+    again = {"Keys": [key("q"), key("q", "PATIENT")], "ConsistentRead": True}
+    stubbed.add_response("batch_get_item", {"Responses": {"state": [member("p")]}, "UnprocessedKeys": {"state": again}})
+    stubbed.add_response("batch_get_item", {"Responses": {"state": [member("q")]}}, {"RequestItems": {"state": again}})
+    loaded = DynamoFacts("state", wait=waits.append).load(CLINICIAN, TREATMENT, ["p", "q", "r"])
     assert [patient for patient, known in loaded.items() if known.in_care_team] == ["p", "q"]
     assert len(waits) == 1
 
 
 def test_keys_that_stay_left_over_are_no_denial_but_unavailable(stubbed: Stubber) -> None:
-    for _ in range(4):
+    for _ in range(5):
         stubbed.add_response("batch_get_item", {"Responses": {}, "UnprocessedKeys": {"state": {"Keys": [key("p")]}}})
     with pytest.raises(Unavailable):
-        DynamoFacts("state", wait=lambda _: None).load(CLINICIAN, ["p"])
+        DynamoFacts("state", wait=lambda _: None).load(CLINICIAN, TREATMENT, ["p"])
 
 
 @pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "ResourceNotFoundException"])
 def test_a_refusal_is_unavailable_and_names_no_one(stubbed: Stubber, code: str) -> None:
     stubbed.add_client_error("batch_get_item", code, "about T#t#P#p")
-    stubbed.add_client_error("put_item", code, "about T#t#P#p")
+    stubbed.add_client_error("transact_write_items", code, "about T#t#P#p")
     facts = DynamoFacts("state")
     with pytest.raises(Unavailable) as load:
-        facts.load(CLINICIAN, ["p"])
+        facts.load(CLINICIAN, TREATMENT, ["p"])
     with pytest.raises(Unavailable) as join:
         facts.join_care_team("t", "p", "user", Role.CLINICIAN)
     assert "T#t" not in str(load.value) + str(join.value)
@@ -95,4 +106,4 @@ def test_a_refusal_is_unavailable_and_names_no_one(stubbed: Stubber, code: str) 
 
 def test_a_missing_table_is_unavailable(aws_endpoints: Any) -> None:
     with pytest.raises(Unavailable):
-        DynamoFacts("no-such-table").load(CLINICIAN, ["p"])
+        DynamoFacts("no-such-table").load(CLINICIAN, TREATMENT, ["p"])

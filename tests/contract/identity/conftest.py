@@ -29,6 +29,7 @@ from phivault.adapters.cognito_users import CognitoUsers
 from phivault.adapters.dynamodb_directory import DynamoDirectory
 from phivault.adapters.dynamodb_factors import DynamoFactors
 from phivault.adapters.dynamodb_mfa_reset import DynamoMfaResets
+from phivault.adapters.dynamodb_proposals import DynamoProposals
 from phivault.adapters.dynamodb_sessions import DynamoSessions
 from phivault.adapters.dynamodb_sign_ups import DynamoSignUps
 from phivault.adapters.dynamodb_tenant_rules import DynamoTenantRules
@@ -92,9 +93,16 @@ def pooled(aws_endpoints: LocalAws) -> Iterator[Pooled]:
     os.environ[ENDPOINT] = endpoint
     forget_clients()
     yield Pooled(endpoint, clock, outbox, pool.issuer)
-    del os.environ[ENDPOINT]
+    os.environ.pop(ENDPOINT, None)
     forget_clients()
     server.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _led_to_the_pool(pooled: Pooled) -> None:
+    """Clients and settings that another file left behind may lead elsewhere: files run in any order."""
+    os.environ[ENDPOINT] = pooled.endpoint
+    forget_clients()
 
 
 @pytest.fixture(scope="session")
@@ -137,6 +145,7 @@ class Stack:
             accounts=CognitoSignUps(POOL_ID, now=self.clock),
             sign_ups=(sign_ups := DynamoSignUps(table, now=self.clock)),
             invitations=sign_ups,
+            proposals=DynamoProposals(table, now=self.clock),
             factors=self.factor_rows,
             enrolments=self.factor_rows,
             factor_provider=CognitoFactors(POOL_ID, CLIENT_ID),

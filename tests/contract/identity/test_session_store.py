@@ -16,7 +16,8 @@ from phivault.adapters.aws import client
 from phivault.adapters.dynamodb_directory import DynamoDirectory
 from phivault.adapters.dynamodb_sessions import DynamoSessions
 from phivault.adapters.dynamodb_tenant_rules import DynamoTenantRules
-from phivault.errors import AccessDenied, Unavailable
+from phivault.adapters.session_rows import items
+from phivault.errors import AccessDenied, Conflict, Unavailable
 from phivault.identity.directory import Status
 from phivault.identity.session import Session
 from phivault.identity.tenant_rules import TenantRules
@@ -54,14 +55,23 @@ def _stored(stores: Stores, session: Session) -> Session:
 
 def test_a_session_comes_with_its_tenants_rules(stores: Stores, clock: Clock) -> None:
     session = a_session(clock())
-    assert stores.sessions.load_with_rules(session.user_id, session.id, session.tenant) == (None, TenantRules())
+    assert stores.sessions.load_with_rules(session.user_id, session.id, session.tenant) == (None, TenantRules(), 0)
     stores.sessions.open(session)
-    assert stores.sessions.load_with_rules(session.user_id, session.id, session.tenant) == (session, TenantRules())
+    assert stores.sessions.load_with_rules(session.user_id, session.id, session.tenant) == (session, TenantRules(), 0)
     rules = TenantRules(idle=600, networks={"*": ("192.0.2.0/24",)}, version=1)
     stores.rules.replace_rules(session.tenant, rules)
-    assert stores.sessions.load_with_rules(session.user_id, session.id, session.tenant) == (session, rules)
+    assert stores.sessions.load_with_rules(session.user_id, session.id, session.tenant) == (session, rules, 0)
     clock.time += 101
-    assert stores.sessions.load_with_rules(session.user_id, session.id, session.tenant) == (None, rules)
+    assert stores.sessions.load_with_rules(session.user_id, session.id, session.tenant) == (None, rules, 0)
+
+
+def test_a_session_comes_with_the_version_of_its_tenants_policies(table: str, clock: Clock) -> None:
+    store, session = DynamoSessions(table, now=clock), a_session(clock())
+    store.open(session)
+    for tenant, version in (("another", 7), (session.tenant, 3)):
+        row = items({"pk": f"T#{tenant}", "sk": "POLICIES", "version": version})
+        client("dynamodb").put_item(TableName=table, Item=row)
+    assert store.load_with_rules(session.user_id, session.id, session.tenant) == (session, TenantRules(), 3)
 
 
 def test_use_is_remembered_and_never_earlier(stores: Stores, clock: Clock) -> None:
@@ -234,7 +244,8 @@ def _refused(code: str, operation: str, **more: Any) -> Callable[[Callable[..., 
 
 
 def _patched(monkeypatch: pytest.MonkeyPatch, answers: _Answers) -> _Answers:
-    monkeypatch.setattr("phivault.adapters.dynamodb_sessions.client", lambda _: answers)
+    for module in ("dynamodb_sessions", "batch_get"):
+        monkeypatch.setattr(f"phivault.adapters.{module}.client", lambda _: answers)
     return answers
 
 
@@ -244,7 +255,7 @@ def test_what_dynamodb_left_out_is_asked_again(table: str, clock: Clock, monkeyp
     rules = TenantRules(idle=600, version=1)
     DynamoTenantRules(table).replace_rules(session.tenant, rules)
     answers = _patched(monkeypatch, _Answers("batch_get_item", _unprocessed))
-    assert store.load_with_rules(session.user_id, session.id, session.tenant) == (session, rules)
+    assert store.load_with_rules(session.user_id, session.id, session.tenant) == (session, rules, 0)
     assert answers.calls == 2
 
 
@@ -281,6 +292,14 @@ def test_a_transaction_that_met_another_is_repeated(table: str, clock: Clock, mo
     _patched(monkeypatch, _Answers("transact_write_items", throttled))
     with pytest.raises(Unavailable):
         store.open(a_session(clock()))
+
+
+def test_an_open_whose_answer_got_lost_is_its_own_when_repeated(table: str, clock: Clock) -> None:
+    store, session = DynamoSessions(table, now=clock), a_session(clock())
+    store.open(session)
+    store.open(session)  # as the SDK does, beyond what DynamoDB knows to be the same call
+    with pytest.raises(Conflict):
+        store.open(replace(session, refresh_hash="another"))
 
 
 def test_a_missing_table_is_unavailable(aws_endpoints: object) -> None:

@@ -34,7 +34,12 @@ def test_every_call_costs_one_round_trip(
         lambda: postgres_store.commit(tenant, writes, references=[("Patient", "p")], idempotency=record),
         lambda: postgres_store.read(tenant, "Patient", "p"),
         lambda: postgres_store.read_version(tenant, "Patient", "p", 1),
-        lambda: postgres_store.search(tenant, "Patient", subject=None, ids=["p"], after="", limit=9),
+        lambda: postgres_store.search(tenant, "Patient", subject=None, ids=["p"], after="", limit=9, room=1),
+        lambda: postgres_store.search(
+            tenant, "Patient", subject=None, ids=None, after="", limit=9, room=1, shuffle=b"s" * 32
+        ),
+        lambda: postgres_store.of_subjects(tenant, "Patient", ["Patient/p", "Patient/q"]),
+        lambda: postgres_store.owners_of(tenant, [("Patient", "p"), ("Observation", "o")]),
         lambda: postgres_store.find_idempotent(tenant, "user", "key"),
     ]
     for call in calls:

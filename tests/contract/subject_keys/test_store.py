@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from phivault.adapters.aws import client
 from phivault.adapters.dynamodb_subject_keys import DynamoDbSubjectKeys
-from phivault.crypto.subject_keys import StoredKey, SubjectKeyStore
+from phivault.crypto.subject_key_store import StoredKey, SubjectKeyStore
 from phivault.errors import IntegrityError, Unavailable
 from tests.support.subject_keys import MemoryStore
 
@@ -124,3 +124,51 @@ def test_a_row_of_another_form_is_refused(dynamodb: DynamoDbSubjectKeys, wrapped
     )
     with pytest.raises(IntegrityError):
         dynamodb.newest("t", "Patient/p")
+
+
+def test_versions_tell_what_became_of_each(kept: tuple[SubjectKeyStore, Destroy]) -> None:
+    store, _ = kept
+    assert store.versions("t", "Patient/v") == []
+    for version in (1, 2, 10):
+        store.create("t", "Patient/v", version, b"%d" % version, 1000.0 + version)
+    store.keep("t", "Patient/v", 2)
+    store.keep("t", "Patient/v", 2)
+    for at in (2000.0, 3000.0):
+        store.retire("t", "Patient/v", 1, at)
+    store.destroy("t", "Patient/v", 10)
+    store.retire("t", "Patient/v", 10, 4000.0)
+    assert store.versions("t", "Patient/v") == [
+        StoredKey(1, b"1", 1001.0, 2000.0),
+        StoredKey(2, b"2", 1002.0, kept=True),
+        StoredKey(10, None, 1010.0),
+    ]
+    assert (store.newest("t", "Patient/v") or StoredKey(0, None)).version == 10
+
+
+def test_a_wrapped_key_is_replaced_only_where_it_is_what_was_read(kept: tuple[SubjectKeyStore, Destroy]) -> None:
+    store, _ = kept
+    store.create("t", "Patient/r", 1, b"first")
+    assert not store.replace("t", "Patient/r", 1, b"another", b"second")
+    assert store.replace("t", "Patient/r", 1, b"first", b"second")
+    assert not store.replace("t", "Patient/r", 2, b"first", b"second")
+    store.destroy("t", "Patient/r", 1)
+    assert not store.replace("t", "Patient/r", 1, b"second", b"third")
+    assert store.versions("t", "Patient/r") == [StoredKey(1, None)]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_pages_hold_every_subject_once_and_whole(kept: tuple[SubjectKeyStore, Destroy], limit: int) -> None:
+    store, _ = kept
+    names = {(tenant, f"Patient/p-{number}") for tenant in ("t", "u") for number in range(5)}
+    for tenant, subject in names:
+        for version in (1, 2, 3):
+            store.create(tenant, subject, version, b"%d" % version)
+        store.keep(tenant, subject, 1)
+    found, after = [], ""
+    while True:
+        page, after = store.page(after, limit)
+        found += page
+        if not after:
+            break
+    assert sorted((one.tenant, one.subject) for one in found) == sorted(names)
+    assert all([(key.version, key.kept) for key in one.keys] == [(1, True), (2, False), (3, False)] for one in found)

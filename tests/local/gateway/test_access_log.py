@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.api import ACCESS_LOG
+from infra.access_log import ACCESS_LOG
 from local.gateway.access_log import AccessLog, Entry, answered
 from phivault.audit.reconcile.access_log import parse_line
 from phivault.audit.reconcile.match import BEFORE_FUNCTIONS

@@ -42,9 +42,18 @@ def test_a_functions_answer_is_passed_on(client: Client, asked: Asked) -> None:
         "body": "AP8=",
         "isBase64Encoded": True,
     }
-    answer = client.send("GET", "/v1/notes")
+    answer = client.send("GET", "/v1/notes", ("Accept", "application/pdf, */*"))
     assert (answer.status_code, answer.content, answer.headers["etag"]) == (201, b"\x00\xff", 'W/"1"')
     assert answer.headers.get_list("x-two") == ["a", "b"]
+    # API Gateway decodes for nobody who doesn't accept a binary media type first.
+    assert client.send("GET", "/v1/notes", ("Accept", "*/*")).content == b"AP8="
+
+
+def test_what_is_of_a_binary_media_type_travels_as_base64(client: Client, asked: Asked) -> None:
+    for media, encoded in (("application/pdf", True), ("text/plain", True), ("application/fhir+json", False)):
+        client.send("GET", "/v1/notes", ("Content-Type", media), content=b"abc")
+        assert asked.events[-1]["isBase64Encoded"] is encoded
+        assert asked.events[-1]["body"] == ("YWJj" if encoded else "abc")
 
 
 @pytest.mark.parametrize(("path", "read"), [("/v1/nope", _problem), ("/v1/fhir/a/b/c", _outcome)])

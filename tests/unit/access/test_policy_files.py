@@ -7,6 +7,7 @@ import re
 
 from cedarpy import policies_to_json_str, validate_policies
 
+from local.policies import problems
 from phivault.access.policy_files import policies, policy_text, schema, schema_text
 from phivault.access.purpose import PurposeOfUse
 from phivault.access.roles import Role
@@ -21,6 +22,19 @@ def test_the_policies_are_valid_against_the_schema() -> None:
 def test_a_policy_with_an_unknown_word_is_not_valid() -> None:
     assert not validate_policies(policy_text().replace('Role::"auditor"', 'Role::"auditer"'), schema_text())
     assert not validate_policies(policy_text().replace("context.purpose", "context.reason"), schema_text())
+
+
+def test_what_make_check_finds() -> None:
+    text = policy_text()
+    assert problems(text, schema_text()) == []
+    assert problems(text + "permit (", schema_text())[0].startswith("not Cedar")
+    assert problems(text.replace("context.purpose", "context.reason"), schema_text())
+    assert problems(text + text, schema_text())[0].endswith("2 times")
+    nameless = 'permit (principal, action == Action::"read", resource);'
+    assert problems(text + nameless, schema_text()) == ["a policy without @id: 1 times"]
+    assert "a template: ours are whole" in problems(
+        '@id("a") permit (principal == ?principal, action == Action::"read", resource);', schema_text()
+    )
 
 
 def test_every_policy_has_a_name_of_its_own() -> None:

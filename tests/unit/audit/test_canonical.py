@@ -132,6 +132,7 @@ def test_refused_vectors(vector):
         ("user_id", "zaphod@example.org"),
         ("resource_id", "Ünïcode"),
         ("flags", ("free text here",)),
+        ("flags", ("f" * 81,)),
         ("classes", ("a",) * 17),
         ("timestamp", "2026-13-01T00:00:00.000Z"),
         ("timestamp", "2026-01-01T00:00:00.000Z\n"),

@@ -162,7 +162,7 @@ def test_threads_share_one_unbroken_chain():
 def test_a_queue_behind_a_slow_put_is_refused_within_the_deadline():
     store = MemoryEvents()
     store.slow = 60
-    recorder = a_recorder(store, deadline=0.2)
+    recorder = a_recorder(store, deadline=1.0)
     took: list[float] = []
 
     def append() -> None:
@@ -171,13 +171,13 @@ def test_a_queue_behind_a_slow_put_is_refused_within_the_deadline():
             recorder.append([an_event()])
         took.append(time.monotonic() - started)
 
-    threads = [threading.Thread(target=append) for _ in range(4)]
+    threads = [threading.Thread(target=append) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(took) == 4
-    assert max(took) < 0.6
+    assert len(took) == 8
+    assert max(took) < 5  # one after the other they would take eight seconds
 
 
 def test_a_forked_child_is_another_writer():

@@ -155,3 +155,14 @@ def test_what_somebody_sent_moves_no_cursor(export: Path, tmp_path: Path) -> Non
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     assert "evil" in shown
+
+
+def test_what_is_no_export_or_no_query_is_told_in_a_line(export: Path, tmp_path: Path) -> None:
+    nowhere, empty = tmp_path / "nowhere", tmp_path / "empty"
+    empty.mkdir()
+    assert ask(nowhere, "select 1", status=2) == f"{nowhere} is no folder: name that of an export\n"
+    assert ask(empty, "select 1", status=2) == f"{empty} is no whole export: a file is missing\n"
+    for query in ("selekt 1", "select nothing from audit_logs", "", ";", "select * from elsewhere", "select 1/0::blob"):
+        said = ask(export, query, status=2)
+        assert said.strip()
+        assert said.count("\n") == 1

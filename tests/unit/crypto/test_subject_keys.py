@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from phivault.crypto.subject_key import SubjectKey
-from phivault.crypto.subject_keys import StoredKey, SubjectKeys
+from phivault.crypto.subject_key_store import StoredKey
+from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import Gone, IntegrityError, InvalidInput, NotFound, PhivaultError, Unavailable
 from tests.support.subject_keys import MemoryStore, MemoryWrapper
 
@@ -278,7 +279,7 @@ def test_whoever_listens_hears_of_a_key_before_it_is_kept(bench: Bench) -> None:
         bench.store,
         bench.wrapper,
         now=bench.clock,
-        on_create=lambda *about: heard.append((*about, len(bench.store.rows))),
+        on_create=lambda names: heard.extend((*name, len(bench.store.rows)) for name in names),
     )
     for _ in range(2):
         keys.for_sealing(TENANT, SUBJECT)
@@ -286,6 +287,41 @@ def test_whoever_listens_hears_of_a_key_before_it_is_kept(bench: Bench) -> None:
     bench.clock.at += 301
     keys.for_sealing(TENANT, SUBJECT)
     assert len(heard) == 1, "a key that is only fetched again isn't made"
+
+
+def test_many_first_keys_are_heard_of_at_once_before_any_is_kept(bench: Bench) -> None:
+    heard: list[tuple[int, list[str]]] = []
+    standing = bench.keys.for_sealing(TENANT, "Patient/0")
+    keys = SubjectKeys(
+        bench.store,
+        bench.wrapper,
+        on_create=lambda names: heard.append((len(bench.store.rows), sorted(subject for _, subject, _ in names))),
+    )
+    subjects = [f"Patient/{number}" for number in range(40)]
+    keys.prepare(TENANT, [*subjects, *subjects])
+    assert heard == [(1, sorted(subjects[1:]))]
+    calls = len(bench.wrapper.calls)
+    made = {subject: keys.for_sealing(TENANT, subject) for subject in subjects}
+    assert len(bench.wrapper.calls) == calls, "all of them are at hand"
+    assert made["Patient/0"] == standing
+    assert len({key.material for key in made.values()}) == 40
+    assert all(bench.keys.for_sealing(TENANT, subject) == key for subject, key in made.items())
+
+
+def test_preparing_makes_none_where_one_was_destroyed_or_nobody_hears(bench: Bench) -> None:
+    bench.keys.for_sealing(TENANT, SUBJECT)
+    bench.keys.destroy(TENANT, SUBJECT)
+    bench.keys.prepare(TENANT, [SUBJECT])
+    with pytest.raises(Gone):
+        bench.keys.for_sealing(TENANT, SUBJECT)
+
+    def deaf(_: object) -> None:
+        raise Unavailable("The audit log is unavailable")
+
+    rows = dict(bench.store.rows)
+    with pytest.raises(Unavailable):
+        SubjectKeys(bench.store, bench.wrapper, on_create=deaf).prepare(TENANT, ["Patient/1", "Patient/2"])
+    assert bench.store.rows == rows
 
 
 def test_no_key_is_made_that_nobody_could_hear_of(bench: Bench) -> None:
@@ -331,3 +367,64 @@ def test_what_never_was_cannot_be_destroyed(bench: Bench) -> None:
     with pytest.raises(InvalidInput):
         bench.keys.destroy(TENANT, "Patient/a b")
     assert bench.store.rows == {}
+
+
+def test_many_cold_subjects_are_fetched_at_once_with_a_call_each(bench: Bench) -> None:
+    subjects = [f"Patient/p-{number}" for number in range(40)]
+    for subject in subjects:
+        bench.keys.for_sealing(TENANT, subject)
+    cold, unwrap, running, most = bench.another(), bench.wrapper.unwrap, threading.Semaphore(16), [0]
+    inside = [0]
+    counting = threading.Lock()
+
+    def slow(tenant: str, subject: str, wrapped: bytes) -> bytes:
+        assert running.acquire(blocking=False), "more than 16 at a time"
+        with counting:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+        time.sleep(0.02)
+        with counting:
+            inside[0] -= 1
+        running.release()
+        return unwrap(tenant, subject, wrapped)
+
+    bench.wrapper.unwrap = slow  # type: ignore[method-assign]  # a slower key service
+    bench.wrapper.calls.clear()
+    cold.warm(TENANT, [*subjects, *subjects])
+    assert bench.wrapper.calls == ["unwrap"] * 40
+    assert most[0] > 1
+    for subject in subjects:
+        cold.for_sealing(TENANT, subject)
+        cold.for_unsealing(TENANT, subject, 1)
+    cold.warm(TENANT, subjects)
+    cold.warm_versions(TENANT, [(subject, 1) for subject in subjects])
+    assert bench.wrapper.calls == ["unwrap"] * 40
+
+
+def test_warming_makes_no_keys_and_leaves_lost_ones_to_whoever_opens(bench: Bench) -> None:
+    for subject in ("Patient/a", "Patient/b"):
+        bench.keys.for_sealing(TENANT, subject)
+    bench.store.destroy(TENANT, "Patient/a", 1)
+    cold = bench.another()
+    bench.wrapper.calls.clear()
+    cold.warm(TENANT, ["Patient/nobody", "Patient/a", "Patient/b"])
+    cold.warm_versions(TENANT, [("Patient/a", 1), ("Patient/b", 1), ("Patient/b", 7)])
+    assert bench.wrapper.calls == ["unwrap"]
+    assert (TENANT, "Patient/nobody") not in bench.store.rows
+    with pytest.raises(Gone):
+        cold.for_unsealing(TENANT, "Patient/a", 1)
+
+
+def test_warming_says_when_the_key_service_is_down(bench: Bench) -> None:
+    subjects = [f"Patient/p-{number}" for number in range(40)]
+    for subject in subjects:
+        bench.keys.for_sealing(TENANT, subject)
+    bench.wrapper.down = True
+    for warm in (
+        lambda keys: keys.warm(TENANT, subjects),
+        lambda keys: keys.warm_versions(TENANT, [(subject, 1) for subject in subjects]),
+    ):
+        with pytest.raises(Unavailable):
+            warm(bench.another())
+    with pytest.raises(InvalidInput):
+        bench.keys.warm(TENANT, ["Patient/a b"])

@@ -14,9 +14,14 @@ from phivault.audit.event import AuditEvent
 from phivault.identity import personal
 from phivault.identity.challenge import challenge
 from phivault.identity.directory import User
+from phivault.identity.invitations import Invitation
 from phivault.identity.provider import Tokens
 from phivault.identity.sign_in import sign_in
+from phivault.identity.users.approve_invitation import approve_invitation
+from phivault.identity.users.approve_role import approve_role
 from phivault.identity.users.call import Call
+from phivault.identity.users.change_role import change_role
+from phivault.identity.users.invite_user import invite_user
 from tests.unit.identity.fakes import HOME, Person, World, authorized
 
 TENANT = "tenant-a"
@@ -77,6 +82,18 @@ class Office:
         answer = challenge(self.identity, self.world.answer(challenged, person.code, email), HOME)
         assert isinstance(answer, Tokens)
         return authorized(answer.access_token)
+
+    def invite(self, body: bytes, by: User | None = None, approver: User | None = None) -> Invitation:
+        """One that two people stand behind, where it takes two."""
+        asked = invite_user(self.call(by), body)
+        if isinstance(asked, Invitation):
+            return asked
+        return approve_invitation(self.call(approver or self.officer), asked.id)
+
+    def change_role(self, user: User, body: bytes) -> int:
+        """By two people; how many sessions were ended."""
+        change_role(self.call(), user.user_id, body)
+        return approve_role(self.call(self.officer), user.user_id)
 
     def recorded(self, action: str) -> list[AuditEvent]:
         return [event for event in self.world.events if event.action == action]

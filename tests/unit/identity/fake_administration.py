@@ -10,6 +10,7 @@ from phivault.access.roles import Role
 from phivault.errors import Conflict, NotFound, Unavailable
 from phivault.identity.directory import Status, User
 from phivault.identity.mfa_reset import MfaReset
+from phivault.identity.proposals import Proposal
 
 
 class MemoryDirectory:
@@ -150,3 +151,45 @@ class MemoryMfaResets:
         if stands is None or stands.id != reset.id:
             raise Conflict
         return stands
+
+
+class MemoryProposals:
+    """ProposalStore. ``now`` answers Unix seconds."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.rows: dict[tuple[str, str], Proposal] = {}
+        self._now = now
+        self._lock = threading.RLock()
+
+    def propose(self, proposal: Proposal) -> None:
+        with self._lock:
+            if self.proposal(proposal.tenant, proposal.id):
+                raise Conflict
+            self.rows[proposal.tenant, proposal.id] = proposal
+
+    def proposal(self, tenant: str, id: str) -> Proposal | None:
+        found = self.rows.get((tenant, id))
+        return found if found and found.expires > self._now() else None
+
+    def proposals(self, tenant: str) -> Sequence[Proposal]:
+        found = (self.proposal(*place) for place in sorted(self.rows) if place[0] == tenant)
+        return [each for each in found if each]
+
+    def approve(self, proposal: Proposal) -> None:
+        with self._lock:
+            kept = self._standing(proposal)
+            if kept.proposed_by == proposal.approved_by:
+                raise Conflict
+            self.rows[proposal.tenant, proposal.id] = replace(kept, approved_by=proposal.approved_by)
+
+    def drop(self, proposal: Proposal) -> None:
+        with self._lock:
+            if self._standing(proposal).approved_by != proposal.approved_by:
+                raise Conflict
+            del self.rows[proposal.tenant, proposal.id]
+
+    def _standing(self, proposal: Proposal) -> Proposal:
+        kept = self.proposal(proposal.tenant, proposal.id)
+        if kept is None or kept.nonce != proposal.nonce:
+            raise Conflict
+        return kept

@@ -27,7 +27,7 @@ from phivault.identity.service import Identity
 from phivault.identity.session import Sessions
 from phivault.identity.source import Source
 from tests.unit.identity.factor_fakes import FakeFactorProvider, MemoryFactors
-from tests.unit.identity.fake_administration import FakeUserAdmin, MemoryDirectory, MemoryMfaResets
+from tests.unit.identity.fake_administration import FakeUserAdmin, MemoryDirectory, MemoryMfaResets, MemoryProposals
 from tests.unit.identity.fakes_sign_up import FakeAccounts, MemorySignUps
 from tests.unit.identity.memory import Clock, MemoryEvents, MemoryKeys, MemoryMessenger, MemoryRules, MemoryState
 from tests.unit.identity.throttle_fakes import MemoryThrottle
@@ -246,6 +246,7 @@ class World:
             accounts=self.accounts,
             sign_ups=self.sign_ups,
             invitations=self.sign_ups,
+            proposals=MemoryProposals(self.clock),
             factors=self.factors,
             enrolments=self.factors,
             factor_provider=self.factor_provider,

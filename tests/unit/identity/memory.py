@@ -8,7 +8,7 @@ from dataclasses import replace
 from phivault.audit.canonical import EventLine, parse
 from phivault.audit.event import AuditEvent
 from phivault.audit.store import RecordedEvent
-from phivault.crypto.subject_keys import StoredKey
+from phivault.crypto.subject_key_store import StoredKey
 from phivault.errors import AccessDenied, Conflict, Unavailable
 from phivault.identity.directory import User
 from phivault.identity.messages import Message
@@ -42,7 +42,7 @@ class MemoryKeys:
     def read(self, tenant: str, subject: str, version: int) -> StoredKey | None:
         return self.newest(tenant, subject) if version == 1 else None
 
-    def create(self, tenant: str, subject: str, version: int, wrapped: bytes) -> bool:
+    def create(self, tenant: str, subject: str, version: int, wrapped: bytes, made_at: float | None = None) -> bool:
         return self._rows.setdefault((tenant, subject), StoredKey(version, wrapped)).wrapped == wrapped
 
     def wrap(self, tenant: str, subject: str, material: bytes) -> bytes:
@@ -105,6 +105,7 @@ class MemoryState:
     def __init__(self, now: Clock, rules: MemoryRules | None = None, directory: MemoryDirectory | None = None) -> None:
         self._now = now
         self.rules, self.directory = rules or MemoryRules(), directory or MemoryDirectory()
+        self.policies: dict[str, int] = {}
         self.barriers: dict[str, int] = {}
         self.sessions: dict[tuple[str, str], Session] = {}
         self.refresh: dict[str, tuple[str, str]] = {}
@@ -128,8 +129,8 @@ class MemoryState:
         session = self.sessions.get((user_id, session_id))
         return session if session and session.expires > self._now() else None
 
-    def load_with_rules(self, user_id: str, session_id: str, tenant: str) -> tuple[Session | None, TenantRules]:
-        return self.load(user_id, session_id), self.rules.rules(tenant)
+    def load_with_rules(self, user_id: str, session_id: str, tenant: str) -> tuple[Session | None, TenantRules, int]:
+        return self.load(user_id, session_id), self.rules.rules(tenant), self.policies.get(tenant, 0)
 
     def of_user(self, user_id: str) -> Sequence[Session]:
         self._check()

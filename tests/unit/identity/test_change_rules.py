@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from phivault.access.purpose import Purpose, PurposeOfUse, purpose_for
+from phivault.access.roles import Role
 from phivault.audit.event import Action, RiskLevel
 from phivault.errors import AccessDenied, Conflict, InvalidInput, SignInAgain, Unavailable, Unprocessable
-from phivault.identity import inputs
 from phivault.identity.change_rules import (
     AllowListChange,
     SettingsChange,
@@ -18,6 +19,7 @@ from phivault.identity.change_rules import (
     settings,
 )
 from phivault.identity.tenant_rules import TenantRules
+from phivault.inputs import read
 from tests.unit.identity.callers import Caller, caller, world_now
 from tests.unit.identity.fakes import HOME, World
 
@@ -74,6 +76,48 @@ def test_nothing_changes_that_was_not_recorded(world: World, admin: Caller) -> N
     assert world.rules.rules("tenant-a") == TenantRules()
 
 
+def test_purposes_of_requests_that_name_none_are_kept_until_they_change(world: World, admin: Caller) -> None:
+    asked = {PurposeOfUse.OPERATIONS: ("care_coordinator", "privacy_officer"), PurposeOfUse.RESEARCH: ("researcher",)}
+    purposes = {role: purpose for purpose, roles in asked.items() for role in roles}
+    changed = change_settings(admin.call(), _change(purposes=purposes))
+    assert changed.purposes == {role: purpose.value for role, purpose in purposes.items()}
+    assert "purposes:changed" in world.events[-1].flags
+    kept = change_settings(admin.call(), _change(version=1, idle_minutes=15))
+    assert kept.purposes == changed.purposes
+    assert "purposes:changed" not in world.events[-1].flags
+    assert change_settings(admin.call(), _change(version=2, purposes={})).purposes == {}
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("purpose", PurposeOfUse)
+def test_no_role_has_a_default_that_gives_what_has_to_be_asserted(
+    admin: Caller, role: Role, purpose: PurposeOfUse
+) -> None:
+    """Nobody breaks the glass, speaks as a patient or works for a study without saying so."""
+    alone = {PurposeOfUse.PATIENT_REQUEST: Role.PATIENT, PurposeOfUse.RESEARCH: Role.RESEARCHER}
+    care = {Role.CLINICIAN, Role.CARE_COORDINATOR}
+    fits = (
+        role is alone[purpose]
+        if purpose in alone
+        else purpose is not PurposeOfUse.EMERGENCY
+        and role not in alone.values()
+        and (purpose is not PurposeOfUse.TREATMENT or role in care)
+    )
+    change = _change(purposes={role.value: purpose})
+    if fits:
+        assert purpose_for(role, None, change_settings(admin.call(), change).purposes[role]) == Purpose(purpose, False)
+    else:
+        with pytest.raises(Unprocessable):
+            change_settings(admin.call(), change)
+
+
+def test_a_default_purpose_is_of_a_role(admin: Caller) -> None:
+    with pytest.raises(InvalidInput):
+        change_settings(admin.call(), _change(purposes={"nobody": PurposeOfUse.OPERATIONS}))
+    with pytest.raises(InvalidInput, match="purposes"):
+        read(SettingsChange, json.dumps(AS_IS | {"purposes": {"clinician": "LEISURE"}}).encode())
+
+
 def test_a_registration_is_made_with_self_sign_up_and_rotated_when_asked(world: World, admin: Caller) -> None:
     first = change_settings(admin.call(), _change(self_sign_up=True))
     assert len(first.registration) == 22
@@ -124,7 +168,7 @@ def test_an_absolute_limit_below_the_idle_one(world: World, admin: Caller) -> No
 )
 def test_what_no_settings_are(changed: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
-        inputs.read(SettingsChange, json.dumps(AS_IS | changed).encode())
+        read(SettingsChange, json.dumps(AS_IS | changed).encode())
 
 
 @pytest.mark.parametrize("role", ["clinician", "security_officer", "privacy_officer", "auditor"])
@@ -205,4 +249,4 @@ def test_what_no_networks_are(world: World, admin: Caller, networks: dict[str, l
 )
 def test_what_no_allow_list_is(body: bytes) -> None:
     with pytest.raises(InvalidInput):
-        inputs.read(AllowListChange, body)
+        read(AllowListChange, body)

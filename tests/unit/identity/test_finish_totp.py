@@ -7,9 +7,9 @@ import pytest
 
 from phivault.audit.event import Action, RiskLevel
 from phivault.errors import Conflict, InvalidCredentials, SignInAgain, Unavailable
-from phivault.identity import inputs
 from phivault.identity.finish_totp import FinishTotp, finish_totp
 from phivault.identity.messages import Purpose
+from phivault.inputs import read
 from tests.unit.identity.fakes import World
 from tests.unit.identity.signed_in import SignedIn
 
@@ -107,4 +107,4 @@ def test_nothing_changes_unrecorded(world: World, me: SignedIn) -> None:
 @pytest.mark.parametrize("text", ["12345", "1234567", "12345a", "", " 123456", "١٢٣٤٥٦"])
 def test_a_code_is_six_digits(text: str) -> None:
     with pytest.raises(Exception, match="code"):
-        inputs.read(FinishTotp, f'{{"code": "{text}"}}'.encode())
+        read(FinishTotp, f'{{"code": "{text}"}}'.encode())

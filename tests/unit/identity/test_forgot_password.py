@@ -6,9 +6,9 @@ import pytest
 
 from phivault.audit.event import Action
 from phivault.errors import InvalidInput, TooManyRequests, Unavailable
-from phivault.identity import inputs
 from phivault.identity.forgot_password import ANSWER_SECONDS, ForgotPassword, forgot_password
 from phivault.identity.limits import NUMBERS, Limit
+from phivault.inputs import read
 from tests.unit.identity.fakes import HOME, World
 
 
@@ -80,4 +80,4 @@ def test_a_source_gets_few_over_all_addresses(world: World) -> None:
 @pytest.mark.parametrize("body", [b"{}", b'{"email": "x"}', b'{"email": "a@b.test", "phone_number": "+1"}', b"[]"])
 def test_a_body_is_an_address_alone(body: bytes) -> None:
     with pytest.raises(InvalidInput):
-        inputs.read(ForgotPassword, body)
+        read(ForgotPassword, body)

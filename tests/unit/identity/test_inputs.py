@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phivault.errors import InvalidInput
-from phivault.identity.inputs import Challenge, MfaTotp, Refresh, SignIn, SignOut, read
+from phivault.identity.inputs import Challenge, MfaTotp, Refresh, SignIn, SignOut
+from phivault.inputs import read
 
 SECRET = "Tr0ub4dor&3-secret"
 CHALLENGE = {"challenge": "SOFTWARE_TOKEN_MFA", "session": "s" * 40, "email": "a@example.test", "code": "123456"}

@@ -10,6 +10,8 @@ import pytest
 from phivault.access.roles import Role
 from phivault.audit.event import RiskLevel
 from phivault.errors import AccessDenied, Conflict, InvalidInput, NotFound, PhivaultError, SignInAgain, Unavailable
+from phivault.identity.proposals import Proposal
+from phivault.identity.users.approve_invitation import approve_invitation
 from phivault.identity.users.invite_by_operator import invite_by_operator
 from phivault.identity.users.invite_user import invite_user
 from phivault.identity.users.withdraw_invitation import withdraw_invitation
@@ -29,18 +31,25 @@ def office(world: World) -> Office:
 
 
 def test_an_invitation_is_for_the_callers_tenant(office: Office) -> None:
-    sent = invite_user(office.call(), body())
-    assert (sent.tenant, sent.role, sent.patient_id, sent.invited_by) == (
+    asked = invite_user(office.call(), body())
+    assert isinstance(asked, Proposal)
+    assert office.world.messenger.emails == []
+    sent = approve_invitation(office.call(office.officer), asked.id)
+    assert (sent.tenant, sent.role, sent.patient_id, sent.invited_by, sent.approved_by) == (
         "tenant-a",
         Role.CLINICIAN,
         None,
         office.admin.user_id,
+        office.officer.user_id,
     )
     ((to, message),) = office.world.messenger.emails
     assert to == EMAIL
     (event,) = office.recorded("admin.user-invite")
-    assert (event.resource, event.resource_id, event.risk) == ("Invitation", sent.id, RiskLevel.MEDIUM)
-    assert "role:to:clinician" in event.flags
+    assert (event.resource, event.resource_id, event.risk) == ("Invitation", asked.id, RiskLevel.MEDIUM)
+    assert {"role:to:clinician", "state:waiting"} <= set(event.flags)
+    (event,) = office.recorded("admin.user-approve")
+    assert (event.resource, event.resource_id, event.risk) == ("Invitation", sent.id, RiskLevel.HIGH)
+    assert {"role:to:clinician", f"by:{office.admin.user_id}", f"proposal:{asked.id}"} <= set(event.flags)
     assert EMAIL not in repr(sent)
     assert message.text.split()[-1] not in repr(office.world.events)
 
@@ -73,9 +82,9 @@ def test_a_body_that_is_refused_sends_nothing(office: Office, changed: dict[str,
 
 
 def test_a_refusal_names_the_rule(office: Office) -> None:
-    with pytest.raises(InvalidInput, match=r"^body: patient_id_with_the_role_patient_alone$"):
+    with pytest.raises(InvalidInput, match=r"^body: takes patient_id with the role patient alone$"):
         invite_user(office.call(), body(patient_id="p-1"))
-    with pytest.raises(InvalidInput, match=r"^email: not_an_email_address$"):
+    with pytest.raises(InvalidInput, match=r"^email: has to be an e-mail address$"):
         invite_user(office.call(), body(email="nobody"))
 
 
@@ -90,22 +99,24 @@ def test_inviting_needs_an_administrator_who_signed_in_just_now(office: Office) 
 
 def test_no_invitation_leaves_unrecorded(office: Office) -> None:
     office.world.events_store.down = True
-    with pytest.raises(Unavailable):
-        invite_user(office.call(), body())
+    for asked in (body(), body(role="patient")):
+        with pytest.raises(Unavailable):
+            invite_user(office.call(), asked)
     assert office.world.messenger.emails == []
+    assert office.identity.proposals.proposals("tenant-a") == []
 
 
 def test_one_that_could_not_be_sent_is_recorded_as_failed_and_not_good(office: Office) -> None:
     office.world.messenger.down = True
     with pytest.raises(Unavailable):
-        invite_user(office.call(), body())
+        invite_user(office.call(), body(role="patient"))
     done, failed = office.recorded("admin.user-invite")
     assert (done.success, failed.success) == (True, False)
     assert office.identity.invitations.invitation(done.resource_id) is None
 
 
 def test_a_withdrawn_invitation_is_gone(office: Office) -> None:
-    sent = invite_user(office.call(), body())
+    sent = office.invite(body())
     withdraw_invitation(office.call(office.second), sent.id)
     assert office.identity.invitations.invitation(sent.id) is None
     with pytest.raises(NotFound):
@@ -115,7 +126,13 @@ def test_a_withdrawn_invitation_is_gone(office: Office) -> None:
 
 
 def test_another_tenants_invitation_stays(office: Office) -> None:
-    sent = invite_user(office.call(office.user(Role.TENANT_ADMIN, tenant="tenant-b")), body())
+    there = [office.user(Role.TENANT_ADMIN, tenant="tenant-b") for _ in range(2)]
+    sent = office.invite(body(), *there)
+    asked = invite_user(office.call(there[0]), body())
+    for refuse in (withdraw_invitation, approve_invitation):
+        with pytest.raises(NotFound):
+            refuse(office.call(), asked.id)
+    assert office.identity.proposals.proposal("tenant-b", asked.id) == asked
     for id in (sent.id, "nothing", sent.id.upper()):
         with pytest.raises(NotFound):
             withdraw_invitation(office.call(), id)

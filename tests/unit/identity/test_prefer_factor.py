@@ -6,11 +6,11 @@ import pytest
 
 from phivault.audit.event import Action, RiskLevel
 from phivault.errors import InvalidInput, SignInAgain, Unavailable, Unprocessable
-from phivault.identity import inputs
 from phivault.identity.factors import Factor
 from phivault.identity.list_factors import Own, list_factors
 from phivault.identity.messages import Purpose
 from phivault.identity.prefer_factor import PreferFactor, prefer_factor
+from phivault.inputs import read
 from tests.unit.identity.fakes import World
 from tests.unit.identity.signed_in import SignedIn
 
@@ -96,5 +96,5 @@ def test_a_change_that_fails_is_recorded_again(world: World, me: SignedIn, monke
 @pytest.mark.parametrize("text", ['"EMAIL_OTP"', '"sms_mfa"', "1", "null", '["SMS_MFA"]'])
 def test_other_names_are_no_factors(text: str) -> None:
     with pytest.raises(InvalidInput):
-        inputs.read(PreferFactor, f'{{"preferred": {text}}}'.encode())
-    assert inputs.read(PreferFactor, b'{"preferred": "SMS_MFA"}') == SMS
+        read(PreferFactor, f'{{"preferred": {text}}}'.encode())
+    assert read(PreferFactor, b'{"preferred": "SMS_MFA"}') == SMS

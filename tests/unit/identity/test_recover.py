@@ -17,6 +17,7 @@ from phivault.identity.mfa_reset import MfaReset
 from phivault.identity.provider import Challenged, ChallengeName, Tokens
 from phivault.identity.recover import Recover, recover
 from phivault.identity.recovery_codes import new_recovery_codes
+from phivault.inputs import read
 from tests.unit.identity.administering import Office
 from tests.unit.identity.fakes import ELSEWHERE, HOME, World
 from tests.unit.identity.signed_in import SignedIn
@@ -34,7 +35,7 @@ def codes(me: SignedIn) -> tuple[str, ...]:
 
 def _body(world: World, code: str | None, password: str = "") -> Recover:
     document = {"email": world.person.email, "password": password or world.person.password, "recovery_code": code}
-    return inputs.read(Recover, json.dumps(document).encode())
+    return read(Recover, json.dumps(document).encode())
 
 
 def _approved(world: World) -> MfaReset:

@@ -8,10 +8,10 @@ import pytest
 
 from phivault.audit.event import Action, RiskLevel
 from phivault.errors import InvalidCredentials, InvalidInput, TooManyRequests, Unauthenticated, Unavailable
-from phivault.identity import inputs
 from phivault.identity.forgot_password import ForgotPassword, forgot_password
 from phivault.identity.provider import Challenged, ChallengeName, Tokens
 from phivault.identity.reset_password import ATTEMPT, ResetPassword, reset_password
+from phivault.inputs import read
 from tests.unit.identity.fakes import HOME, World, authorized
 
 NEW = "Quiet-heron-4-lanterns"
@@ -172,6 +172,6 @@ def test_the_refusal_of_what_follows_leaves_the_reset_standing(world: World, tok
 def test_a_body_has_a_code_of_six_digits(change: dict[str, object]) -> None:
     body = {"email": "a@b.test", "code": "123456", "new_password": NEW} | change
     with pytest.raises(InvalidInput) as refused:
-        inputs.read(ResetPassword, json.dumps(body).encode())
+        read(ResetPassword, json.dumps(body).encode())
     assert NEW not in str(refused.value)
     assert NEW not in repr(ResetPassword(email="a@b.test", code="123456", new_password=NEW))

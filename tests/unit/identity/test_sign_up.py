@@ -17,7 +17,7 @@ from phivault.errors import (
     TooManyRequests,
     Unavailable,
 )
-from phivault.identity import contact, inputs, invitations
+from phivault.identity import contact, invitations
 from phivault.identity.claims import PATIENT_ID
 from phivault.identity.confirm_sign_up import ConfirmSignUp, confirm_sign_up
 from phivault.identity.directory import Status
@@ -26,6 +26,7 @@ from phivault.identity.pending_sign_up import Step, id_of
 from phivault.identity.provider import Challenged, ChallengeName
 from phivault.identity.resend_code import ResendCode, resend_code
 from phivault.identity.sign_up import CodeSent, SignUp, sign_up
+from phivault.inputs import read
 from tests.unit.identity.fakes import ELSEWHERE, HOME, Person, World
 from tests.unit.identity.sign_ups import EMAIL, PASSWORD, PHONE, Candidate
 
@@ -353,7 +354,7 @@ class TestWhatBreaks:
 )
 def test_bodies_that_are_refused(body: bytes) -> None:
     with pytest.raises(InvalidInput) as refused:
-        inputs.read(SignUp, body)
+        read(SignUp, body)
     assert "a@b" not in refused.value.detail
     assert "tenant_admin" not in refused.value.detail
 
@@ -377,7 +378,7 @@ def test_answers_that_are_refused(changed: dict[str, str]) -> None:
     import json
 
     with pytest.raises(InvalidInput) as refused:
-        inputs.read(ConfirmSignUp, json.dumps({"session": "x" * 43, "code": "123456"} | changed).encode())
+        read(ConfirmSignUp, json.dumps({"session": "x" * 43, "code": "123456"} | changed).encode())
     assert PASSWORD not in refused.value.detail
 
 

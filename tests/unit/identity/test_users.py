@@ -23,6 +23,7 @@ from phivault.errors import (
     UnsupportedParameter,
 )
 from phivault.identity.directory import Status, User
+from phivault.identity.users.approve_role import approve_role
 from phivault.identity.users.call import Call
 from phivault.identity.users.change_role import change_role
 from phivault.identity.users.export_users import export_users
@@ -38,7 +39,7 @@ CACHED = 301  # seconds, then a destroyed key is gone from memory too
 AUDITOR = b'{"role": "auditor"}'
 
 
-def to_auditor(call: Call, user_id: str) -> int:
+def to_auditor(call: Call, user_id: str) -> object:
     return change_role(call, user_id, AUDITOR)
 
 
@@ -152,15 +153,19 @@ def test_nothing_of_an_export_leaves_unrecorded(office: Office) -> None:
 
 def test_a_changed_role_holds_for_sessions_directory_and_provider(office: Office) -> None:
     claims = office.sign_in(office.clinician)
-    assert change_role(office.call(), office.clinician.user_id, b'{"role": "patient", "patient_id": "p-1"}') == 1
+    asked = b'{"role": "patient", "patient_id": "p-1"}'
+    change_role(office.call(), office.clinician.user_id, asked)
+    assert office.now(office.clinician).role is Role.CLINICIAN
+    office.world.sessions.authenticate(claims, HOME)
+    assert approve_role(office.call(office.officer), office.clinician.user_id) == 1
     assert (office.now(office.clinician).role, office.now(office.clinician).patient_id) == (Role.PATIENT, "p-1")
     assert ("set_role", office.clinician.user_id, "patient", "p-1") in office.world.user_admin.told
     with pytest.raises(Unauthenticated):
         office.world.sessions.authenticate(claims, HOME)
-    (event,) = office.recorded("admin.user-role")
-    assert {"role:from:clinician", "role:to:patient"} <= set(event.flags)
-    assert (event.patient, event.risk) == ("p-1", RiskLevel.HIGH)
-    change_role(office.call(), office.clinician.user_id, b'{"role": "care_coordinator"}')
+    for event in (*office.recorded("admin.user-role"), *office.recorded("admin.user-approve")):
+        assert {"role:from:clinician", "role:to:patient"} <= set(event.flags)
+        assert (event.patient, event.risk) == ("p-1", RiskLevel.HIGH)
+    office.change_role(office.clinician, b'{"role": "care_coordinator"}')
     assert office.now(office.clinician).patient_id is None
     assert office.recorded("admin.user-role")[-1].patient == "p-1"
 
@@ -169,15 +174,16 @@ def test_a_provider_that_is_down_leaves_no_session_of_the_old_role(office: Offic
     office.world.user_admin.down = True
     claims = office.sign_in(office.clinician)
     with pytest.raises(Unavailable):
-        change_role(office.call(), office.clinician.user_id, AUDITOR)
+        office.change_role(office.clinician, AUDITOR)
     with pytest.raises(Unauthenticated):
         office.world.sessions.authenticate(claims, HOME)
     with pytest.raises(AccessDenied):  # tokens still say clinician
         office.sign_in(office.clinician)
-    done, failed = office.recorded("admin.user-role")
+    done, failed = office.recorded("admin.user-approve")
     assert (done.success, failed.success, failed.error) == (True, False, "unavailable")
     office.world.user_admin.down = False
-    change_role(office.call(), office.clinician.user_id, AUDITOR)
+    approve_role(office.call(office.officer), office.clinician.user_id)
+    assert office.identity.proposals.proposal("tenant-a", office.clinician.user_id) is None
     assert office.world.user_admin.told[-1] == ("set_role", office.clinician.user_id, "auditor", "")
 
 
@@ -307,7 +313,7 @@ def test_nobody_changes_themself(office: Office, change: tuple[Action, Callable[
     assert (event.success, event.risk) == (False, RiskLevel.HIGH)
 
 
-@pytest.mark.parametrize("verb", [suspend, offboard, to_auditor])
+@pytest.mark.parametrize("verb", [suspend, offboard])
 def test_the_last_administrator_stays(office: Office, verb: Callable[[Call, str], object]) -> None:
     call = office.call(office.second)  # whose session still stands when they are removed
     offboard(office.call(), office.second.user_id)

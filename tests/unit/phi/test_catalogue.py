@@ -11,6 +11,7 @@ from phivault.phi.data_class import DataClass
 
 DIRECTORY = {"Organization", "Location", "Practitioner", "PractitionerRole"}
 TYPES = DIRECTORY | {
+    "Binary",
     "Patient",
     "RelatedPerson",
     "Encounter",
@@ -51,7 +52,7 @@ def test_an_element_is_listed_once(resource_type: str) -> None:
     table = TABLES["types"][resource_type]
     names = [name for data_class in DataClass for name in table.get(data_class, ())]
     assert len(names) == len(set(names))
-    assert set(table) <= {*DataClass, "safe_harbor"}
+    assert set(table) <= {*DataClass, "safe_harbor", "domain"}
 
 
 @pytest.mark.parametrize("resource_type", sorted(TYPES))

@@ -127,6 +127,14 @@ def test_whose_key_has_to_stay_keeps_it(bench: Bench, subject: str) -> None:
     assert bench.keys.for_unsealing(TENANT, subject, 1)
 
 
+def test_the_end_of_a_study_ends_its_pseudonyms(bench: Bench) -> None:
+    bench.keys.for_sealing(TENANT, "Project/study-7")
+    assert bench.destroy("Project/study-7") == DESTROYED
+    with pytest.raises(Gone):
+        bench.keys.for_sealing(TENANT, "Project/study-7")
+    assert [(event.resource_id, event.patient) for event in bench.events] == [("Project:study-7", "")]
+
+
 def test_a_patients_own_account_goes_with_them_unless_held(bench: Bench) -> None:
     bench.keys.for_sealing(TENANT, "User/own")
     with pytest.raises(Unprocessable, match="hold"):

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
+from unittest.mock import Mock
 
 import pytest
 
 from phivault.access.roles import Role
 from phivault.audit.event import Action, RiskLevel
 from phivault.errors import AccessDenied, Gone, InvalidInput, NotFound, Unavailable, Unprocessable
+from phivault.records.bundles import answer
 from phivault.records.create import create
 from phivault.records.read import read
-from tests.support.records_fakes import World, a_patient, an_observation
+from tests.support.records_fakes import BASE_URL, World, a_patient, an_observation
 
 
 def test_the_creator_of_a_patient_reads_it_at_once(world: World) -> None:
     made = world.make("Patient", a_patient())
     assert json.loads(read(world.records, world.call(), "Patient", made.id).body)["name"] == a_patient()["name"]
     assert ("north", made.id, "clinician-1") in world.facts.members
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+def test_so_does_who_creates_one_in_a_bundle(world: World, kind: str) -> None:
+    entry = {"request": {"method": "POST", "url": "Patient"}, "resource": a_patient()}
+    bundle = {"resourceType": "Bundle", "type": kind, "entry": [entry]}
+    (done,) = json.loads(answer(world.records, world.call(), json.dumps(bundle).encode(), base_url=BASE_URL).body)[
+        "entry"
+    ]
+    assert read(world.records, world.call(), "Patient", done["response"]["location"].split("/")[-3]).version == 1
 
 
 def test_the_record_comes_before_the_membership_and_the_commit(world: World) -> None:
@@ -65,6 +77,13 @@ def test_a_denial_about_a_patient_names_the_elements_and_the_patient(world: Worl
     assert (world.recorded().patient, world.recorded().risk) == (patient, RiskLevel.HIGH)
 
 
+def test_nothing_is_looked_through_for_who_may_write_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look for identifiers in a megabyte of text takes seconds."""
+    monkeypatch.setattr("phivault.records.create.marks", Mock(side_effect=AssertionError))
+    with pytest.raises(AccessDenied, match="birthDate"):
+        world.make("Patient", a_patient(), world.call(Role.AUDITOR))
+
+
 def test_an_empty_resource_needs_a_grant_too(world: World) -> None:
     with pytest.raises(AccessDenied):
         world.make("Patient", {"resourceType": "Patient"}, world.call(Role.AUDITOR))
@@ -102,11 +121,18 @@ def test_an_observation_of_nobody_is_refused(world: World) -> None:
 
 
 def test_a_reference_to_nothing_is_unprocessable_and_leaves_an_outcome(world: World, patient: str) -> None:
+    performer = [{"reference": "Practitioner/0199b3c2-0000-7000-8000-000000000009"}]
+    with pytest.raises(Unprocessable):
+        world.make("Observation", an_observation(patient, performer=performer))
+    assert [(event.success, event.error) for event in world.events] == [(True, ""), (False, "unprocessable")]
+    assert len({event.request_id for event in world.events}) == 1
+
+
+def test_a_reference_beyond_reach_is_refused_before_anything_is_recorded_as_done(world: World, patient: str) -> None:
     encounter = {"reference": "Encounter/0199b3c2-0000-7000-8000-000000000009"}
     with pytest.raises(Unprocessable):
         world.make("Observation", an_observation(patient, encounter=encounter))
-    assert [(event.success, event.error) for event in world.events] == [(True, ""), (False, "unprocessable")]
-    assert len({event.request_id for event in world.events}) == 1
+    assert [(event.success, event.error) for event in world.events] == [(False, "unprocessable")]
 
 
 def test_a_patient_who_is_not_there_is_said_to_be_missing(world: World) -> None:

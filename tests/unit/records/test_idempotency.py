@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from phivault.audit.event import Action
 from phivault.errors import AccessDenied, InvalidInput, PhivaultError, Unavailable, Unprocessable
+from phivault.records.bundles import answer
 from phivault.records.call import Call
 from phivault.records.create import create
 from phivault.records.delete import delete
@@ -149,6 +150,41 @@ def test_a_transaction_repeats_with_the_same_answer(world: World, patient: str) 
     world.facts.members.clear()
     with pytest.raises(AccessDenied):
         send(world.call())
+
+
+def in_batch(world: World, *entries: tuple[str, str, dict[str, Any] | None], key: str) -> list[str]:
+    body = json.dumps(json.loads(a_bundle(*entries)) | {"type": "batch"}).encode()
+    done = answer(world.records, world.call(), body, base_url=BASE_URL, idempotency_key=key)
+    return [each["response"]["status"][:3] for each in json.loads(done.body)["entry"]]
+
+
+def test_the_repeat_of_a_batch_is_on_record_entry_by_entry(world: World, patient: str) -> None:
+    sent = [("POST", "Observation", an_observation(patient)), ("POST", "Patient", a_patient(gender="banana"))]
+    assert in_batch(world, *sent, key="key-5") == ["201", "400"]
+    world.forget()
+    assert in_batch(world, *sent, key="key-5") == ["201", "400"]
+    assert [(e.action, e.patient, e.success) for e in world.events if e.resource != "Bundle"] == [
+        (Action.VREAD, patient, True)
+    ]
+    assert [(e.action, e.error) for e in world.events if not e.success] == [(Action.CREATE, "invalid")]
+    world.facts.members.clear()
+    world.forget()
+    assert in_batch(world, *sent, key="key-5") == ["403", "400"]
+    assert [(e.action, e.error) for e in world.events if not e.success] == [
+        (Action.CREATE, "denied"),
+        (Action.CREATE, "invalid"),
+    ]
+
+
+def test_what_a_batch_notes_of_its_entries_takes_no_key_of_anybodys(world: World, patient: str) -> None:
+    body = json.dumps(a_patient(id=patient)).encode()
+    world.store.before_commit = lambda: update(world.records, world.call(), "Patient", patient, body)
+    sent = [
+        ("POST", "Observation", an_observation(patient)),
+        ("PUT", f"Patient/{patient}", a_patient(id=patient, active=False)),
+    ]
+    assert in_batch(world, *sent, key="key-") == ["201", "409"]
+    assert [post(world, key=f"key-{number}").version for number in (0, 1)] == [1, 1]
 
 
 def _other_request(world: World) -> None:

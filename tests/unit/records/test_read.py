@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from uuid import uuid4
 
 import pytest
 
@@ -10,6 +11,7 @@ from phivault.access.roles import Role
 from phivault.audit.event import Action, RiskLevel
 from phivault.errors import AccessDenied, Gone, IntegrityError, NotFound, Unavailable
 from phivault.records.delete import delete
+from phivault.records.general_names import is_general
 from phivault.records.json_members import split
 from phivault.records.read import read
 from phivault.records.update import update
@@ -66,9 +68,12 @@ def test_a_cold_subject_costs_one_call_of_the_key_service_and_a_warm_one_none(wo
     assert world.wrapper.calls == ["unwrap"]
 
 
-def test_a_read_costs_one_call_of_the_store(world: World, patient: str) -> None:
+def test_a_read_costs_one_call_of_the_store_and_one_for_the_consents(world: World, patient: str) -> None:
     read(world.records, world.call(), "Patient", patient)
-    assert world.store.calls == ["read"]
+    assert world.store.calls == ["read", "of_subjects"]
+    world.forget()
+    read(world.records, world.call(Role.PATIENT, patient_id=patient), "Patient", patient)
+    assert world.store.calls == ["read"]  # one's own consents say nothing to oneself
 
 
 def test_a_coordinator_sees_a_thinned_resource_that_says_so(world: World, patient: str) -> None:
@@ -85,23 +90,27 @@ def test_a_coordinator_sees_a_thinned_resource_that_says_so(world: World, patien
 
 
 def test_a_researcher_sees_generalised_forms_alone(world: World, patient: str) -> None:
-    read_by_researcher = read(world.records, world.call(Role.RESEARCHER), "Patient", patient)
+    name = world.pseudonym("Patient", patient)
+    read_by_researcher = read(world.records, world.call(Role.RESEARCHER), "Patient", name)
 
     body = json.loads(read_by_researcher.body)
     assert body["birthDate"] == "1979"
     assert body.keys().isdisjoint({"name", "telecom", "identifier"})
     assert not any(value.encode() in read_by_researcher.body for value in PLANTED)
-    assert not any(name.startswith("deidentified") for name in body)
-    assert "lastUpdated" not in body["meta"]
-    assert read_by_researcher.at is None
-    assert world.recorded().classes == ("deidentified",)
+    assert not any(map(is_general, body))
+    assert body["meta"].keys() == {"security", "tag"}
+    assert (read_by_researcher.at, read_by_researcher.version) == (None, 0)
+    event = world.recorded(Action.READ)
+    assert event.classes == ("deidentified",)
+    assert (event.resource_id, event.patient, event.version) == (patient, patient, 1)
+    assert "project:study-7" in event.flags
 
 
 def test_who_sees_originals_never_sees_generalised_forms_beside_them(world: World, patient: str) -> None:
     for role in (Role.CLINICIAN, Role.CARE_COORDINATOR, Role.PRIVACY_OFFICER):
         body = json.loads(read(world.records, world.call(role), "Patient", patient).body)
         assert body["birthDate"] == "1979-04-06"
-        assert not any(name.startswith("deidentified") for name in body)
+        assert not any(map(is_general, body))
     assert not any("deidentified" in event.classes for event in world.events)
 
 
@@ -216,9 +225,15 @@ def test_each_version_can_be_read_as_it_was(world: World, patient: str) -> None:
 
 @pytest.mark.parametrize("version", [0, -1, 3, 1 << 40])
 def test_a_version_that_never_was_is_not_found(world: World, patient: str, version: int) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=r"^There is no such version of this Patient$"):
         vread(world.records, world.call(), "Patient", patient, version)
     assert world.recorded().success is False
+
+
+@pytest.mark.parametrize("version", [1, 3, 1 << 40])
+def test_of_what_never_was_no_version_is_spoken_of(world: World, version: int) -> None:
+    with pytest.raises(NotFound, match=r"^Patient not found$"):
+        vread(world.records, world.call(), "Patient", str(uuid4()), version)
 
 
 def test_an_answer_prints_without_its_content(world: World, patient: str) -> None:

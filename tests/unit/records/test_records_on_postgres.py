@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from phivault.access.roles import Role
+from phivault.audit.event import Action
 from phivault.errors import Conflict, Gone, NotFound, PreconditionFailed, Unprocessable
 from phivault.records.create import create
 from phivault.records.delete import delete
+from phivault.records.idempotency import LIFE_DAYS
 from phivault.records.read import read
 from phivault.records.search import search
 from phivault.records.transaction import transaction
@@ -21,6 +24,7 @@ from phivault.records.vread import vread
 from tests.support.records_fakes import BASE_URL, World, a_patient, an_observation
 
 if TYPE_CHECKING:
+    from local.postgres import Postgres
     from phivault.adapters.postgres import PostgresStore
 
 ABSENT = "0199b3c2-0000-7000-8000-000000000009"
@@ -113,6 +117,27 @@ def test_a_transaction_is_all_or_nothing_and_repeats(real: World, tenant: str) -
 def test_another_tenant_finds_nothing(real: World, tenant: str, other_tenant: str) -> None:
     id = real.make("Patient", a_patient(), real.call(tenant=tenant)).id
     researcher = real.call(Role.RESEARCHER, tenant=other_tenant)
+    real.facts.approvals[other_tenant, "researcher-1"] = frozenset({researcher.project})
     assert search(real.records, researcher, "Patient", [("_id", id)], base_url=BASE_URL).count == 0
     with pytest.raises(NotFound):
         read(real.records, researcher, "Patient", id)
+
+
+def test_a_repeat_after_the_keys_life_is_a_new_request(real: World, tenant: str, postgres: Postgres) -> None:
+    """Also where the body is another one, which before would have been refused."""
+    call, body = real.call(tenant=tenant), json.dumps(a_patient()).encode()
+    other = json.dumps(a_patient(active=False)).encode()
+    first = create(real.records, call, "Patient", body, idempotency_key="key")
+    with pytest.raises(Unprocessable):
+        create(real.records, call, "Patient", other, idempotency_key="key")
+    with psycopg.connect(postgres.admin_dsn, autocommit=True) as admin:
+        admin.execute(
+            "UPDATE app.idempotency SET at = now() - make_interval(days => %s) WHERE tenant_id = %s",
+            (LIFE_DAYS, tenant),
+        )
+    real.forget()
+    again = create(real.records, call, "Patient", other, idempotency_key="key")
+    assert again.id != first.id
+    assert [event.action for event in real.events if event.resource_id == again.id][-1] == Action.CREATE
+    assert read(real.records, call, "Patient", first.id).body == first.body
+    assert create(real.records, call, "Patient", other, idempotency_key="key") == again

@@ -10,10 +10,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from phivault.access.decide import Decider
+from phivault.access.facts import PatientFacts
 from phivault.access.roles import Role
 from phivault.audit.event import Action, RiskLevel
 from phivault.errors import IntegrityError, InvalidInput, NotFound, Unavailable, UnsupportedParameter
-from phivault.records import search as module
+from phivault.records import look as module
+from phivault.records import search_ways
 from phivault.records.call import Call
 from phivault.records.read import read
 from phivault.records.search import Found, search
@@ -148,8 +150,9 @@ def test_a_coordinator_finds_thinned_resources(world: World, patient: str) -> No
 
 def test_who_may_read_but_not_search_finds_nothing(world: World, patient: str) -> None:
     class NoSearch(Decider):
-        def granted(self, principal: Any, purpose: Any, action: str, *more: Any) -> Any:
-            return frozenset() if action == "search" else super().granted(principal, purpose, action, *more)
+        def granted_all(self, principal: Any, purpose: Any, asked: Any, **more: Any) -> Any:
+            granted = super().granted_all(principal, purpose, asked, **more)
+            return [frozenset() if one.action == "search" else each for one, each in zip(asked, granted, strict=True)]
 
     world.records = replace(world.records, decider=NoSearch())
     read(world.records, world.call(), "Patient", patient)
@@ -176,20 +179,106 @@ def test_a_page_is_filled_from_beyond_what_is_not_visible(world: World, patient:
     assert [found["id"] for found in resources(find(world, "Patient", _count="1"))] == [patient]
 
 
-def test_a_search_looks_at_a_bounded_number_of_rows_and_says_where_to_go_on(
+def test_a_walk_looks_at_a_bounded_number_of_rows_and_says_where_to_go_on(
     world: World, patient: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A coordinator may look through all patients; nine of them are restricted."""
     monkeypatch.setattr(module, "PAGE", 2)
     monkeypatch.setattr(module, "MAX_PAGES", 2)
+    coordinator = world.call(Role.CARE_COORDINATOR)
     for _ in range(9):
-        world.make("Patient", a_patient(), world.call(user_id="clinician-2"))
-    page: Found | None = find(world, "Patient", _count="1")
+        other = world.make("Patient", a_patient()).id
+        place = "north", other, coordinator.principal.user_id
+        world.facts.standing[place] = PatientFacts(other, "north", restricted=True)
+    world.forget()
+    page: Found | None = find(world, "Patient", coordinator, _count="1")
     seen = []
     while page is not None:
         seen += [found["id"] for found in resources(page)]
-        page = follow(world, page)
+        page = follow(world, page, coordinator)
     assert seen == [patient]
-    assert world.store.calls.count("search") >= 4
+    assert world.store.calls.count("search") >= 3
+
+
+def test_who_is_shown_no_strangers_looks_at_their_own_patients_only(world: World, patient: str) -> None:
+    for _ in range(3):
+        world.make("Patient", a_patient(), world.call(user_id="clinician-2"))
+    world.forget()
+    world.facts.asked.clear()
+    assert [found["id"] for found in resources(find(world, "Patient"))] == [patient]
+    assert world.store.calls == ["of_subjects", "search_among"]
+    assert world.facts.asked == [{patient}]
+
+
+def test_pages_of_many_patients_join_without_gap_or_overlap(
+    world: World, patient: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_ways, "PATIENTS", 2)
+    monkeypatch.setattr(module, "MAX_PAGES", 2)
+    patients = sorted([patient, *(world.make("Patient", a_patient()).id for _ in range(6))])
+    made = {(who, world.make("Observation", an_observation(who)).id) for who in patients for _ in range(3)}
+    former = patients[3]
+    del world.facts.members["north", former, "clinician-1"]
+    world.facts.standing["north", former, "clinician-1"] = PatientFacts(former, "north")
+    page: Found | None = find(world, "Observation", _count="4")
+    seen = []
+    while page is not None:
+        assert page.count <= 4
+        seen += [(found["subject"]["reference"].removeprefix("Patient/"), found["id"]) for found in resources(page)]
+        page = follow(world, page)
+    assert seen == sorted((who, id) for who, id in made if who != former)
+
+
+def test_a_page_is_decided_in_one_call_of_cedar(world: World, patient: str) -> None:
+    class Counted(Decider):
+        calls = 0
+
+        def _ask(self, *arguments: Any) -> Any:
+            self.calls += 1
+            return super()._ask(*arguments)
+
+    for _ in range(5):
+        world.make("Observation", an_observation(world.make("Patient", a_patient()).id))
+    coordinator = world.call(Role.CARE_COORDINATOR)
+    decider = Counted()
+    world.records = replace(world.records, decider=decider)
+    assert len(resources(find(world, "Observation", coordinator))) == 5
+    assert decider.calls <= 2, "whether strangers are shown, and the page"
+
+
+def test_a_cursor_of_another_way_of_looking_is_refused(world: World, patient: str) -> None:
+    """Between two pages the caller came to see, or to see no longer, patients to whom they stand in no relation."""
+    for _ in range(3):
+        world.make("Observation", an_observation(patient))
+
+    class Changed(Decider):
+        strangers = False
+
+        def granted_all(self, principal: Any, purpose: Any, asked: Any, **more: Any) -> Any:
+            if [one.patient.id for one in asked] == ["", ""]:
+                return [frozenset(one.classes) if self.strangers else frozenset() for one in asked]
+            return super().granted_all(principal, purpose, asked, **more)
+
+    decider = Changed()
+    world.records = replace(world.records, decider=decider)
+    for strangers in (False, True):
+        decider.strangers = strangers
+        page = find(world, "Observation", _count="1")
+        decider.strangers = not strangers
+        with pytest.raises(InvalidInput):
+            follow(world, page)
+
+
+def test_a_next_page_may_be_smaller_and_is_never_larger(world: World, patient: str) -> None:
+    made = {world.make("Observation", an_observation(patient)).id for _ in range(6)}
+    page, pages = find(world, "Observation", patient=patient, _count="2"), []
+    for count in ("1", "1000", "1"):
+        pages.append(page)
+        cursor = dict(parse_qsl(urlsplit(json.loads(page.body)["link"][1]["url"]).query))["_cursor"]
+        page = find(world, "Observation", _cursor=cursor, _count=count)
+    pages.append(page)
+    assert [each.count for each in pages] == [2, 1, 2, 1]
+    assert {found["id"] for each in pages for found in resources(each)} == made
 
 
 def test_a_cursor_serves_only_who_got_it_and_says_nothing(world: World, patient: str) -> None:

@@ -129,7 +129,7 @@ def test_a_denied_entry_denies_all(world: World, patient: str) -> None:
 
 
 def test_a_reference_that_breaks_in_the_database_undoes_all_and_leaves_an_outcome(world: World, patient: str) -> None:
-    broken = an_observation(patient, encounter={"reference": f"Encounter/{ABSENT}"})
+    broken = an_observation(patient, performer=[{"reference": f"Practitioner/{ABSENT}"}])
     with pytest.raises(Unprocessable):
         send(world, entry("POST", "Patient", a_patient()), entry("POST", "Observation", broken))
     assert len(world.store.versions) == 1

@@ -25,6 +25,7 @@ from phivault.records.json_members import split
 from phivault.records.read import read
 from phivault.records.released import Released
 from phivault.records.update import update
+from tests.support.consents import consent, labels
 from tests.support.records_fakes import World, a_patient, an_observation, flipped
 
 
@@ -217,3 +218,27 @@ def test_what_refers_to_a_hidden_contained_resource_can_be_put_back(world: World
     world.store.replace("north", "Organization", above, envelope=None)
     update(world.records, world.call(Role.CARE_COORDINATOR), "Patient", made.id, thinned.body)
     assert json.loads(read(world.records, world.call(), "Patient", made.id).body)["contained"] == contained
+
+
+def test_what_lost_the_contained_resource_it_refers_to_can_be_mended(world: World, patient: str) -> None:
+    """Somebody took it away who didn't see what refers to it."""
+    reason = {"resourceType": "Condition", "id": "dx", "subject": {"reference": f"Patient/{patient}"}}
+    visit = {
+        "resourceType": "Encounter",
+        "status": "finished",
+        "class": {"code": "AMB"},
+        "subject": {"reference": f"Patient/{patient}"},
+    }
+    made = world.make("Encounter", visit | {"contained": [reason], "reasonReference": [{"reference": "#dx"}]})
+    own = world.call(Role.PATIENT, patient_id=patient)
+    said = consent(patient, type="deny", securityLabel=labels("clinical"))
+    withheld = world.make("Consent", said, own).id
+    put(world, "Encounter", made.id, visit)
+    update(world.records, own, "Consent", withheld, json.dumps(said | {"id": withheld, "status": "inactive"}).encode())
+    left = json.loads(read(world.records, world.call(), "Encounter", made.id).body)
+    assert "reasonReference" in left
+    assert "contained" not in left
+    with pytest.raises(Unprocessable, match="not there"):
+        put(world, "Encounter", made.id, left)
+    assert put(world, "Encounter", made.id, left | {"contained": [reason]}).version == 3
+    assert put(world, "Encounter", made.id, visit).version == 4

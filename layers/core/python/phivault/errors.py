@@ -86,7 +86,7 @@ class MethodNotAllowed(PhivaultError):
 
 
 class Conflict(PhivaultError):
-    status, code, title = 409, "conflict", "The resource changed meanwhile"
+    status, code, title = 409, "conflict", "The present state does not allow it"
 
 
 class Gone(PhivaultError):
@@ -122,3 +122,13 @@ class Unavailable(PhivaultError):
 
     def __init__(self, detail: str = "", *, retry_after: int = 5) -> None:
         super().__init__(detail, retry_after=retry_after)
+
+
+def named(code: str) -> type[PhivaultError]:
+    """The error that has this ``code``; PhivaultError itself for a code of none."""
+    kinds = [PhivaultError]
+    for kind in kinds:  # the tree's branches are appended while it is walked
+        if kind.code == code:
+            return kind
+        kinds += kind.__subclasses__()
+    return PhivaultError

@@ -34,12 +34,15 @@ class Settings(BaseSettings):
     witness_key_arn: str = ""
     sealer_function: str = ""
     exporter_function: str = ""
+    rotator_function: str = ""
     trail_bucket: str = ""
     gateway_log_group: str = ""
     function_roles: dict[str, str] = Field(default_factory=dict)
     access_state_table: str = ""
     subject_keys_table: str = ""
     subject_key_arn: str = ""
+    former_subject_key_arns: tuple[str, ...] = ()
+    subject_key_recovery_days: int = Field(default=35, ge=1)
     subject_key_cache_seconds: int = Field(default=300, ge=0, le=300)
     tenant_context_keys: dict[str, str] = Field(default_factory=dict, repr=False)
     postgres_dsn: SecretStr = SecretStr("")

@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,17 +34,22 @@ from phivault.errors import (
     UnsupportedParameter,
 )
 from phivault.identity.source import Source
+from phivault.phi.detect import redact_line
 from phivault.settings import settings
 
 log = logging.getLogger(__name__)
 
 MAX_BODY = 1 << 20
 JSON_TYPES = ("application/json", "application/fhir+json")
+FORM = "application/x-www-form-urlencoded"
 PURPOSE_HEADER = "X-Purpose-Of-Use"
+PROJECT_HEADER = "X-Research-Project"
+CONTEXT_HEADER = "X-Security-Context"
+"""Whose the raw content of a Binary is: Patient/<id> (FHIR R4 2.37.4)."""
 HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Vary": "Origin"}
 """On every answer: kept by no cache, read as what it says it is. Which CORS headers it has depends on the Origin."""
 TLS_ONLY: Final = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"}
-EXPOSED = ("ETag", "Location", "Last-Modified", "Retry-After", "X-Request-Id")
+EXPOSED = ("Content-Disposition", "ETag", "Location", "Last-Modified", "Retry-After", "X-Request-Id")
 type Answer = Response[str]
 type Writer = Callable[[PhivaultError, str], tuple[str, str]]
 
@@ -70,12 +75,24 @@ def header(event: APIGatewayProxyEvent, name: str) -> str | None:
     return event.headers.get(name)
 
 
-def body(event: APIGatewayProxyEvent, *, limit: int = MAX_BODY) -> bytes:
-    """The request's body. Raises UnsupportedMediaType, ContentTooLarge (``limit`` in bytes) or InvalidInput."""
-    media, *parameters = (header(event, "Content-Type") or "").lower().split(";")
+def media_type(event: APIGatewayProxyEvent) -> str:
+    """The media type of the request's body, in lower case without its parameters; "" where it has none."""
+    return (header(event, "Content-Type") or "").lower().partition(";")[0].strip()
+
+
+def body(event: APIGatewayProxyEvent, *, limit: int = MAX_BODY, types: Sequence[str] = JSON_TYPES) -> bytes:
+    """The request's body, text in UTF-8 of one of ``types``. Raises UnsupportedMediaType, ContentTooLarge (``limit`` in
+    bytes) or InvalidInput."""
+    parameters = (header(event, "Content-Type") or "").lower().split(";")[1:]
     charsets = [text.strip().removeprefix("charset=").strip('"') for text in parameters if "charset=" in text]
-    if media.strip() not in JSON_TYPES or charsets not in ([], ["utf-8"]):
-        raise UnsupportedMediaType("Send application/json or application/fhir+json in UTF-8")
+    if media_type(event) not in types or charsets not in ([], ["utf-8"]):
+        raise UnsupportedMediaType(f"Send {' or '.join(types)} in UTF-8")
+    return content(event, limit=limit)
+
+
+def content(event: APIGatewayProxyEvent, *, limit: int) -> bytes:
+    """The request's body, whatever it is. Raises UnsupportedMediaType for an encoded one, ContentTooLarge (``limit`` in
+    bytes) or InvalidInput."""
     if (header(event, "Content-Encoding") or "identity").strip().lower() != "identity":
         raise UnsupportedMediaType("Send the body without Content-Encoding")
     raw = _raw(event)
@@ -120,7 +137,8 @@ class Operation:
     """What the API document says of an operation. ``permission`` is who may call it; ``phi`` whether PHI passes;
     ``audit`` the actions it records; ``body`` the model of its request, or the media type of a FHIR one, and whether
     it may be left out (``body_optional``); ``answer`` the media type of its answer, where that isn't JSON;
-    ``statuses`` those of a success (204: no content), ``refusals`` those that it has beyond the common ones.
+    ``statuses`` those of a success (204: no content), ``refusals`` those that it has beyond the common ones; ``raw``
+    whether its body (or its answer, where it has none) may be what a Binary holds.
     """
 
     summary: str
@@ -133,9 +151,14 @@ class Operation:
     answer: str = ""
     statuses: tuple[int, ...] = (200,)
     refusals: tuple[int, ...] = ()
+    raw: bool = False
 
 
 OPERATIONS: dict[tuple[str, str], Operation] = {}
+_TAKES_NONE: Final = {
+    False: "This address takes no parameters",
+    True: f"This address takes no parameters: they stand in the body, as {FORM}",
+}
 
 
 def operation[F: Callable[..., Answer]](
@@ -144,7 +167,7 @@ def operation[F: Callable[..., Answer]](
     """Register a handler for ``method`` and ``path`` (parameters in braces, as in the function table)."""
     OPERATIONS[method, path] = about
     extensions = {"x-permission": about.permission, "x-phi": about.phi, "x-audit": list(about.audit)}
-    rule = path.replace("{", "<").replace("}", ">")
+    rule = path.replace("{", "<").replace("}", ">").replace("$", r"\$")  # Powertools reads it as a pattern
     register: Callable[[F], F] = app.route(
         rule,
         method,
@@ -162,7 +185,7 @@ def _around(about: Operation) -> Callable[[APIGatewayRestResolver, NextMiddlewar
         event = app.current_event
         # A parameter that were ignored could hold PHI, or ask for less than would be released.
         if about.phi and not about.parameters and event.multi_value_query_string_parameters:
-            raise UnsupportedParameter("No parameters are supported here")
+            raise UnsupportedParameter(_TAKES_NONE[about.body == FORM])
         request.set(event.request_context.request_id)
         response = following(app)
         if about.audit and not bootstrap.recorder().was_asked(event.request_context.request_id):
@@ -174,12 +197,12 @@ def _around(about: Operation) -> Callable[[APIGatewayRestResolver, NextMiddlewar
 
 
 def _operation_id(method: str, path: str) -> str:
-    return "-".join([method.lower(), *(part.strip("{}") for part in path.split("/")[1:])])
+    return "-".join([method.lower(), *(part.strip("{}$") for part in path.split("/")[1:])])
 
 
 def resolver(service: str, write_error: Writer = problem) -> APIGatewayRestResolver:
     """A Powertools resolver with our errors, CORS and logs; ``write_error`` chooses the form of errors."""
-    logs.configure(service)
+    logs.configure(service, redact_line)
     app = APIGatewayRestResolver(cors=_cors(), enable_validation=False)
 
     def known(error: PhivaultError) -> Answer:
@@ -242,7 +265,15 @@ def _cors() -> CORSConfig | None:
     return CORSConfig(
         allow_origin=origins[0],
         extra_origins=list(origins[1:]),
-        allow_headers=[PURPOSE_HEADER, "If-Match", "Idempotency-Key"],
+        allow_headers=[
+            PURPOSE_HEADER,
+            PROJECT_HEADER,
+            "If-Match",
+            "If-None-Exist",
+            "Idempotency-Key",
+            "Prefer",
+            CONTEXT_HEADER,
+        ],
         expose_headers=list(EXPOSED),
         max_age=600,
     )
@@ -267,8 +298,8 @@ def base_url(event: APIGatewayProxyEvent) -> str:
 
 
 def purpose(event: APIGatewayProxyEvent, who: Principal) -> Purpose:
-    """Why: the header, or the role's default. Raises PurposeRequired or InvalidInput."""
-    return purpose_for(who.role, header(event, PURPOSE_HEADER))
+    """Why: the header, or the role's default in this tenant. Raises PurposeRequired or InvalidInput."""
+    return purpose_for(who.role, header(event, PURPOSE_HEADER), who.default_purpose)
 
 
 def optional_body(event: APIGatewayProxyEvent) -> bytes:

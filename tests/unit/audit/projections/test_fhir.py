@@ -133,3 +133,27 @@ def test_who_is_unknown_is_not_made_up() -> None:
 def test_the_address_is_said_to_be_masked() -> None:
     (extension,) = project(a_line())["agent"][0]["network"]["_address"]["extension"]
     assert extension["valueCode"] == "masked"
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "display"),
+    [
+        (Action.BREAK_GLASS_OPEN, "110127", "Emergency Override Started"),
+        (Action.BREAK_GLASS_END, "110138", "Emergency Override Stopped"),
+    ],
+)
+def test_broken_glass_is_an_emergency_override(action: Action, code: str, display: str) -> None:
+    """DICOM PS3.15 A.5.3.11."""
+    shown = project(a_line(action=action, resource="BreakGlass", purpose="EMERGENCY", classes=()))
+    assert shown["type"] == {"system": DCM, "code": "110113", "display": "Security Alert"}
+    assert shown["subtype"][0] == {"system": DCM, "code": code, "display": display}
+    assert (shown["action"], "profile" in shown["meta"]) == ("E", False)
+    assert entity(shown, "1")["role"]["code"] == "1"
+
+
+@pytest.mark.parametrize("action", [Action.BREAK_GLASS_OPEN, Action.READ, Action.SEARCH, Action.CREATE])
+def test_what_is_done_in_an_emergency_says_etreat(action: Action) -> None:
+    wanted = [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "ETREAT"}]}]
+    shown = project(a_line(action=action, purpose="EMERGENCY"))
+    assert shown["purposeOfEvent"] == wanted
+    assert shown["agent"][2]["purposeOfUse"] == wanted

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.table import TABLE
 from phivault.audit.reconcile.access_log import parse_line
 from phivault.audit.reconcile.claims import Request
 from phivault.errors import InvalidInput
@@ -16,6 +17,11 @@ from tests.support.evidence import NOON, a_line
 
 def test_a_line_is_read() -> None:
     assert parse_line(a_line(), "x") == Request(NOON, "r1", "GET", "/v1/fhir/{type}/{id}", 200, "", 900)
+
+
+@pytest.mark.parametrize("path", sorted({route.path for row in TABLE for route in row.routes}))
+def test_every_route_of_ours_is_one(path: str) -> None:
+    assert parse_line(a_line(route=path), "x").route == path
 
 
 def test_what_the_gateway_answered_itself_is_told() -> None:

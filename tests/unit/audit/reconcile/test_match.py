@@ -69,6 +69,11 @@ def test_an_event_at_another_time_accounts_for_nothing(after: float) -> None:
     [
         ("Patient/p1", {"patient": "p1"}),
         ("User/u1", {}),
+        ("Patient/p1", {"resource": "SubjectKey", "resource_id": "Patient:p1", "action": Action.KEY_RESEAL}),
+        ("RelatedPerson/x", {"resource": "SubjectKey", "resource_id": "RelatedPerson:x", "action": Action.KEY_ROTATE}),
+        ("Project/s-7", {"resource": "SubjectKey", "resource_id": "Project:s-7", "action": Action.KEY_REWRAP}),
+        ("Index", {"resource": "SubjectKey", "resource_id": "Patient:p2", "action": Action.KEY_RESEAL}),
+        ("Tenant", {"resource": "SubjectKey", "resource_id": "Tenant", "action": Action.KEY_RESEAL}),
         ("User/u2", {"personal_subject": "User/u2"}),
         ("Unattributed/2026-03-04", {"personal_subject": "Unattributed/2026-03-04"}),
         ("Unattributed/2026-03-01", {"personal_subject": "Unattributed/2026-03-04"}),
@@ -239,6 +244,20 @@ def test_memory_is_bounded_by_the_window() -> None:
 def test_a_line_that_is_none_is_refused(line: bytes) -> None:
     with pytest.raises(IntegrityError):
         of_line(line)
+
+
+def test_what_is_asked_for_in_a_research_project_accounts_for_the_projects_key() -> None:
+    opened = unwrap(subject="Project/study-7")
+    assert kinds(opened, said(flags=("project:study-7",))) == []
+    assert kinds(opened, said(flags=("project:study-8",))) == [Kind.UNRECORDED_UNWRAP]
+    assert kinds(opened, said(flags=("project:study-7",), tenant="another")) == [Kind.UNRECORDED_UNWRAP]
+
+
+def test_what_is_done_in_a_tenant_accounts_for_the_key_of_its_index() -> None:
+    opened = unwrap(subject="Index")
+    assert kinds(opened, said()) == []
+    assert kinds(opened) == [Kind.UNRECORDED_UNWRAP]
+    assert kinds(opened, said(tenant="another")) == [Kind.UNRECORDED_UNWRAP]
 
 
 def test_a_withheld_line_says_what_to_do() -> None:

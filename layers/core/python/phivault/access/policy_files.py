@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -28,3 +29,10 @@ def policy_text() -> str:
 
 def schema_text() -> str:
     return (_FOLDER / "schema.cedarschema").read_text("utf-8")
+
+
+@cache
+def application_actions() -> tuple[str, ...]:
+    """Every action of the schema that isn't about FHIR data, in its order."""
+    lists = re.findall(r"^action ([^;]*?) in \[(?:application|sensitive)\] appliesTo", schema_text(), re.MULTILINE)
+    return tuple(name for names in lists for name in re.findall(r'"([^"]+)"', names))

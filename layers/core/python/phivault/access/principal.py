@@ -25,7 +25,8 @@ class Principal:
     """``patient_id`` is set for role patient alone; ``auth_time`` is in Unix seconds.
 
     ``mfa`` says that this session passed a second factor. It is False unless whoever verified that says so, and
-    without it no policy permits anything.
+    without it no policy permits anything. ``policies`` is the version of the tenant's own policies as it was read with
+    the session, 0 where there are none; ``default_purpose`` the tenant's own default for the role, "" for none.
     """
 
     user_id: str
@@ -37,3 +38,5 @@ class Principal:
     personal: Personal | None = field(default=None, repr=False)
     patient_id: str | None = None
     mfa: bool = False
+    policies: int = 0
+    default_purpose: str = ""

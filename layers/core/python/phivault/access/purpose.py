@@ -33,8 +33,8 @@ class Purpose:
     asserted: bool
 
 
-def purpose_for(role: Role, header: str | None) -> Purpose:
-    """The purpose from ``X-Purpose-Of-Use``, or the role's default.
+def purpose_for(role: Role, header: str | None, tenants_default: str = "") -> Purpose:
+    """The purpose from ``X-Purpose-Of-Use``, or the tenant's default for the role, or ours.
 
     Raises InvalidInput for an unknown code, PurposeRequired where the role has no default.
     """
@@ -43,6 +43,8 @@ def purpose_for(role: Role, header: str | None) -> Purpose:
             return Purpose(PurposeOfUse(header), asserted=True)
         except ValueError:
             raise InvalidInput("X-Purpose-Of-Use is not one of " + ", ".join(PurposeOfUse)) from None
+    if tenants_default:
+        return Purpose(PurposeOfUse(tenants_default), asserted=False)
     if role not in DEFAULTS:
         raise PurposeRequired("Send X-Purpose-Of-Use: this role has no default purpose")
     return Purpose(DEFAULTS[role], asserted=False)

@@ -1,37 +1,23 @@
-"""Care teams in the table AccessState.
+"""The facts of decisions, read from the table AccessState: the rows are those of fact_rows.
 
-Rows: ``T#<tenant>#P#<patient>`` / ``CARE#<user>``, with the ``role`` joined as and ``since`` (RFC 3339, UTC).
-
-AWS actions: dynamodb:BatchGetItem (load), dynamodb:PutItem (join_care_team).
+AWS actions: dynamodb:BatchGetItem (load), dynamodb:GetItem (approved, projects), dynamodb:Query (patients_of),
+dynamodb:UpdateItem and dynamodb:PutItem (join_care_team).
 """
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
-from itertools import batched
-from typing import TYPE_CHECKING
-
-from botocore.exceptions import ClientError
 
 from phivault.access.facts import PatientFacts
 from phivault.access.principal import Principal
+from phivault.access.purpose import Purpose, PurposeOfUse
 from phivault.access.roles import Role
+from phivault.adapters import batch_get, fact_rows
 from phivault.adapters.aws import client, translated
-from phivault.errors import InvalidInput, Unavailable
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
-type Key = dict[str, AttributeValueTypeDef]
-
-_BATCH = 100  # the most keys of one BatchGetItem
-_TRIES = 4
-_FIRST_WAIT_SECONDS = 0.025
-_CONDITION = "ConditionalCheckFailedException"
-_jitter = random.SystemRandom().random
+from phivault.adapters.session_rows import Row, items, row_of
+from phivault.adapters.state_transactions import together
 
 
 class DynamoFacts:
@@ -42,50 +28,69 @@ class DynamoFacts:
     ) -> None:
         self._table, self._now, self._wait = table, now, wait
 
-    def load(self, principal: Principal, patients: Collection[str]) -> dict[str, PatientFacts]:
-        keys = {patient: _key(principal.tenant, patient, principal.user_id) for patient in patients}
-        found: set[str] = set()
-        for batch in batched(keys.values(), _BATCH, strict=False):
-            found |= self._present(batch)
-        return {
-            patient: PatientFacts(patient, principal.tenant, in_care_team=key["pk"]["S"] in found)
-            for patient, key in keys.items()
+    def load(self, principal: Principal, purpose: Purpose, patients: Collection[str]) -> dict[str, PatientFacts]:
+        tenant, user_id, now = principal.tenant, principal.user_id, self._now()
+        wanted = [key for one in dict.fromkeys(patients) for key in self._keys(tenant, one, user_id)]
+        emergency = purpose.of_use is PurposeOfUse.EMERGENCY
+        standing = fact_rows.standing_key(tenant, user_id)
+        rows = self._rows([standing, *wanted] if emergency and wanted else wanted)
+        # For any other purpose nobody looks whether reviews are overdue, so then no glass is broken either.
+        broken = emergency and not fact_rows.is_overdue(rows.get(_place(standing), {}), now)
+        found = {}
+        for patient in patients:
+            user, everyone = (rows.get(_place(key), {}) for key in self._keys(tenant, patient, user_id))
+            if not broken:
+                user = {name: value for name, value in user.items() if name != "break_glass"}
+            found[patient] = fact_rows.facts_of(tenant, patient, str(purpose.of_use), user, everyone, now)
+        return found
+
+    def approved(self, principal: Principal, project: str) -> bool:
+        return project in self.projects(principal)
+
+    def projects(self, principal: Principal) -> frozenset[str]:
+        key = fact_rows.standing_key(principal.tenant, principal.user_id)
+        with translated("DynamoDB"):
+            answer = client("dynamodb").get_item(TableName=self._table, Key=items(key), ConsistentRead=True)
+        return fact_rows.projects_of(row_of(answer.get("Item", {})), self._now())
+
+    def patients_of(self, principal: Principal) -> frozenset[str]:
+        wanted = {
+            ":pk": fact_rows.user_partition(principal.tenant, principal.user_id),
+            ":prefix": fact_rows.PATIENT,
         }
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+                ExpressionAttributeValues=items(wanted),
+                ProjectionExpression="sk",
+                ConsistentRead=True,
+            )
+        )
+        with translated("DynamoDB"):
+            found = [str(row_of(item)["sk"]) for page in pages for item in page["Items"]]
+        return frozenset(sk.removeprefix(fact_rows.PATIENT) for sk in found)
 
     def join_care_team(self, tenant: str, patient: str, user_id: str, role: Role) -> None:
         since = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        row: Key = {**_key(tenant, patient, user_id), "role": {"S": role.value}, "since": {"S": since}}
-        try:
-            with translated("DynamoDB", _CONDITION):
-                client("dynamodb").put_item(
-                    TableName=self._table, Item=row, ConditionExpression="attribute_not_exists(pk)"
-                )
-        except ClientError:  # a member already, since when and as what stays
-            return
+        care = {"role": role.value, "since": since, "by": user_id, "sensitive": True}
+        update = {
+            "TableName": self._table,
+            "Key": items(fact_rows.user_key(tenant, patient, user_id)),
+            "UpdateExpression": "SET care = if_not_exists(care, :care)",
+            "ExpressionAttributeValues": items({":care": care}),
+        }
+        known = {"TableName": self._table, "Item": items(fact_rows.patient_of_key(tenant, user_id, patient))}
+        together([{"Update": update}, {"Put": known}], "This care team changes at this moment", wait=self._wait)
 
-    def _present(self, keys: Sequence[Key]) -> set[str]:
-        """The partition keys of those rows that exist."""
-        found: set[str] = set()
-        wanted = list(keys)
-        for attempt in range(_TRIES):
-            if attempt:
-                self._wait(_FIRST_WAIT_SECONDS * 2**attempt * _jitter())
-            with translated("DynamoDB"):
-                answer = client("dynamodb").batch_get_item(
-                    RequestItems={
-                        self._table: {"Keys": wanted, "ConsistentRead": True, "ProjectionExpression": "pk, sk"}
-                    }
-                )
-            found |= {item["pk"]["S"] for item in answer["Responses"].get(self._table, ())}
-            left = answer.get("UnprocessedKeys", {}).get(self._table)
-            if not left:
-                return found
-            wanted = list(left["Keys"])
-        raise Unavailable("DynamoDB did not answer for every patient")
+    def _keys(self, tenant: str, patient: str, user_id: str) -> tuple[Row, Row]:
+        return fact_rows.user_key(tenant, patient, user_id), fact_rows.patient_key(tenant, patient)
+
+    def _rows(self, keys: Sequence[Row]) -> dict[tuple[str, str], Row]:
+        return {_place(row): row for row in batch_get.rows(self._table, keys, wait=self._wait)}
 
 
-def _key(tenant: str, patient: str, user_id: str) -> Key:
-    # "#" separates; an id that held one could name another tenant's row.
-    if not all(part and "#" not in part for part in (tenant, patient, user_id)):
-        raise InvalidInput("An id is empty or has a character that ids can't have")
-    return {"pk": {"S": f"T#{tenant}#P#{patient}"}, "sk": {"S": f"CARE#{user_id}"}}
+def _place(key: Row) -> tuple[str, str]:
+    return key["pk"], key["sk"]

@@ -16,10 +16,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from phivault.adapters import session_rows
+from phivault.adapters import batch_get, session_rows
 from phivault.adapters.aws import client, error_code, translated
 from phivault.adapters.dynamodb_directory import signed_in
 from phivault.adapters.dynamodb_tenant_rules import rules_key, rules_of
+from phivault.adapters.fact_rows import policies_key
 from phivault.adapters.session_rows import Row, items, row_of, session_key
 from phivault.errors import AccessDenied, Conflict, Unavailable
 from phivault.identity.directory import User
@@ -62,20 +63,23 @@ class DynamoSessions:
         failed = self._transact([*standing, new, known_by])
         if failed & set(range(len(standing))):
             raise AccessDenied("This account, or this sign-in, may not open a session now")
-        if failed:
+        # A call whose answer got lost is repeated by the SDK: what it finds then may be its own work.
+        if failed and self.load(session.user_id, session.id) != session:
             raise Conflict("The session stands already")
 
     def load(self, user_id: str, session_id: str) -> Session | None:
         row = self._get(session_key(user_id, session_id))
         return session_rows.session_of(row) if row else None
 
-    def load_with_rules(self, user_id: str, session_id: str, tenant: str) -> tuple[Session | None, TenantRules]:
-        session, rules = session_key(user_id, session_id), rules_key(tenant)
-        found = {(row["pk"], row["sk"]): row for row in self._batch([session, rules])}
+    def load_with_rules(self, user_id: str, session_id: str, tenant: str) -> tuple[Session | None, TenantRules, int]:
+        session, rules, policies = session_key(user_id, session_id), rules_key(tenant), policies_key(tenant)
+        keys = [session, rules, policies]
+        found = {(row["pk"], row["sk"]): row for row in batch_get.rows(self._table, keys, wait=self._wait)}
         row = found.get((session["pk"], session["sk"]))
         live = row if row and row["expires"] > self._now() else None
         kept = rules_of(found.get((rules["pk"], rules["sk"])))
-        return session_rows.session_of(live) if live else None, kept
+        version = int(found.get((policies["pk"], policies["sk"]), {}).get("version", 0))
+        return session_rows.session_of(live) if live else None, kept, version
 
     def of_user(self, user_id: str) -> Sequence[Session]:
         wanted = {":pk": session_rows.partition(user_id), ":prefix": session_rows.SESSION_PREFIX}
@@ -173,22 +177,6 @@ class DynamoSessions:
             answer = client("dynamodb").get_item(TableName=self._table, Key=items(key), ConsistentRead=True)
         row = row_of(answer["Item"]) if "Item" in answer else None
         return row if row and row["expires"] > self._now() else None
-
-    def _batch(self, keys: list[Row]) -> list[Row]:
-        found: list[Row] = []
-        wanted: Any = [items(key) for key in keys]
-        for attempt in range(_TRIES):
-            self._pause(attempt)
-            with translated("DynamoDB"):
-                answer = client("dynamodb").batch_get_item(
-                    RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}}
-                )
-            found += [row_of(item) for item in answer["Responses"].get(self._table, ())]
-            left = answer.get("UnprocessedKeys", {}).get(self._table)
-            if not left:
-                return found
-            wanted = left["Keys"]
-        raise Unavailable("DynamoDB did not answer for a session")
 
     def _write(self, row: Row) -> None:
         with translated("DynamoDB"):

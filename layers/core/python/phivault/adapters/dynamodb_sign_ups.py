@@ -177,6 +177,7 @@ def _invitation_row(invitation: Invitation) -> Row:
         "invited_by": invitation.invited_by,
         "expires": invitation.expires,
         "used": invitation.used,
+        "approved_by": invitation.approved_by,
     }
 
 
@@ -190,4 +191,5 @@ def _invitation(id: str, row: Row) -> Invitation:
         invited_by=row["invited_by"],
         expires=int(row["expires"]),
         used=row["used"],
+        approved_by=row["approved_by"],
     )

@@ -37,6 +37,7 @@ class DynamoTenantRules:
         if before.version != rules.version - 1:
             raise Conflict("The settings changed meanwhile")
         fields = asdict(rules) | {"networks": {role: list(blocks) for role, blocks in rules.networks.items()}}
+        fields["purposes"] = dict(rules.purposes)
         put: dict[str, Any] = {
             "TableName": self._table,
             "Item": items(rules_key(tenant) | fields),
@@ -98,6 +99,7 @@ def rules_of(row: Row | None) -> TenantRules:
         registration=row["registration"],
         cooling=int(row["cooling"]),
         networks={role: tuple(blocks) for role, blocks in row["networks"].items()},
+        purposes=dict(row.get("purposes", {})),
         version=int(row["version"]),
     )
 

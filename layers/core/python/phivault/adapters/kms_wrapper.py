@@ -1,12 +1,13 @@
 """Wrap subject keys: AWS Encryption SDK messages under a KMS key. docs/envelope-format.md, part 2.
 
-KMS actions: GenerateDataKey (wrap) and Decrypt (unwrap) on the key, one call each.
+KMS actions: GenerateDataKey (wrap) and Decrypt (unwrap) on the key, one call each; Decrypt alone on former keys.
 """
 
 from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -26,17 +27,25 @@ _ALTERED = {"InvalidCiphertextException", "IncorrectKeyException"}
 
 
 class KmsKeyWrapper:
-    """Fills phivault.crypto.subject_keys.KeyWrapper. ``key_arn`` is the ARN of the KMS key, never an alias."""
+    """Fills phivault.crypto.subject_key_store.KeyWrapper. ``key_arn`` is the ARN of the KMS key that wraps, never an
+    alias; ``former`` are those of keys that wrapped before: they unwrap still."""
 
-    def __init__(self, key_arn: str) -> None:
-        self._key_arn = key_arn
+    def __init__(self, key_arn: str, former: Collection[str] = ()) -> None:
+        self.current = key_arn
+        self._known = frozenset({key_arn, *former})
+
+    def wrapped_by(self, wrapped: bytes) -> str:
+        try:
+            return _key_named(wrapped)
+        except (struct.error, ValueError):
+            raise IntegrityError("A wrapped subject key names no key that wrapped it") from None
 
     def wrap(self, tenant: str, subject: str, material: bytes) -> bytes:
         sdk = _sdk()
         try:
             message, _ = sdk.client.encrypt(
                 source=material,
-                key_provider=sdk.master_key(self._key_arn),
+                key_provider=sdk.master_key(self.current),
                 encryption_context=_context(tenant, subject),
                 algorithm=sdk.algorithm,
             )
@@ -56,9 +65,13 @@ class KmsKeyWrapper:
         return material
 
     def _open(self, wrapped: bytes) -> tuple[bytes, dict[str, str], bytes]:
+        # What a message says of itself chooses among the keys that we know, and no other.
+        named = self.wrapped_by(wrapped)
+        if named not in self._known:
+            raise IntegrityError("A wrapped subject key names a key that isn't ours")
         sdk = _sdk()
         source = io.BytesIO(wrapped)
-        stream = sdk.client.stream(mode="decrypt-unsigned", source=source, key_provider=sdk.master_key(self._key_arn))
+        stream = sdk.client.stream(mode="decrypt-unsigned", source=source, key_provider=sdk.master_key(named))
         try:
             material = stream.read()
             return material, dict(stream.header.encryption_context), source.read()
@@ -69,6 +82,21 @@ class KmsKeyWrapper:
         finally:
             # Without a footer the SDK's close raises once more, from the garbage collector, into standard error.
             stream.footer = None
+
+
+def _key_named(message: bytes) -> str:
+    """The ARN in a message's only encrypted data key, which nothing proves yet. The header of message format 2: suite
+    and message id (35 bytes), context, count of data keys, then provider and key, each after its length."""
+    at = 35
+    at += 2 + int(struct.unpack_from(">H", message, at)[0])
+    (count,) = struct.unpack_from(">H", message, at)
+    at += 2
+    at += 2 + int(struct.unpack_from(">H", message, at)[0])
+    (size,) = struct.unpack_from(">H", message, at)
+    named = message[at + 2 : at + 2 + size]
+    if count != 1 or len(named) != size:
+        raise ValueError
+    return named.decode("ascii")
 
 
 def _context(tenant: str, subject: str) -> dict[str, str]:

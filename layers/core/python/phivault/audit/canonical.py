@@ -130,7 +130,7 @@ _EVENT: Final[dict[str, _Field]] = {
     "purpose_asserted": _boolean(None),
     "classes": _list_of("[a-z]{1,32}"),
     "error": _pattern("[a-z-]{0,64}"),
-    "flags": _list_of("[A-Za-z0-9._:-]{1,32}"),
+    "flags": _list_of("[A-Za-z0-9._:-]{1,80}"),
     "envelope": _pattern("(?:[0-9a-f]{64})?"),
     "writer": _WRITER,
     "sequence": _integer(1),

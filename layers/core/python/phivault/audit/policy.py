@@ -22,6 +22,8 @@ PERSONAL: Final = "gdpr:art5.2"
 """Accountability: on events about a patient, or that released data of a person."""
 DISCLOSURE: Final = "hipaa:164.528"
 """What an accounting of disclosures has to list."""
+_INTENTS: Final = frozenset({Action.SEARCH, Action.TRANSACTION, Action.BATCH, Action.EVERYTHING})
+"""The intent of a search and a bundle as a whole decide nothing: the lines beside them do."""
 PERMIT, DENY = "decision:permit", "decision:deny"
 PHI: Final = frozenset({"clinical", "contact", "identifying", "sensitive"})
 ACCOUNTED: Final = frozenset({"RESEARCH"})
@@ -70,6 +72,11 @@ def _fhir(when: str, hold: str, flags: tuple[str, ...] = _ACCESS, by: str = "rec
     return Rule(by=by, when=when, hold=hold, flags=flags, risk=risk, failed=None, denied=MEDIUM, decided=True)
 
 
+def _access(when: str, hold: str, risk: RiskLevel = HIGH, flags: tuple[str, ...] = ()) -> Rule:
+    every = tuple(sorted({"gdpr:art25", "hipaa:164.308.a.4", "soc2:cc6.3", *flags}))
+    return Rule(by="access", when=when, hold=hold, flags=every, risk=risk, decided=True)
+
+
 def _audit(when: str, hold: str, flags: tuple[str, ...] = _REVIEW, by: str = "audit", risk: RiskLevel = LOW) -> Rule:
     return Rule(by=by, when=when, hold=hold, flags=flags, risk=risk, decided=True)
 
@@ -84,6 +91,14 @@ _TOKENS = "flags `token:<type>:<seconds>s` for each token, never a token"
 _RESOURCE = "type, id, version, patient, purpose, classes released"
 _WRITTEN = "type, id, version, patient, purpose, classes written; SHA-256 of the envelope"
 _ROWS = "resource `AuditEvent`"
+_POLICIES = "resource `Policies`; resource_id the proposal's, version the policies'"
+_GRANT = "resource `Grant`, its id and version; patient; flags `for:<user>` and `by:<proposer>`"
+_MEMBER = "resource `CareTeam`; patient; flags `for:<user>`, and `sensitive` where the membership names it"
+_RESTRICTED = "resource `Restriction`; patient; flags `purpose:<purpose>`"
+_GLASS = "resource `BreakGlass` and its id; patient; flags `for:<user>` and `reason:<reason>`"
+_MINIMUM = ("hipaa:164.502.b", "hipaa:164.514.d")
+_EMERGENCY = ("hipaa:164.312.a.2.ii",)
+_RESTRICTS = ("gdpr:art18", "hipaa:164.522.a")
 
 POLICY: Final[dict[Action, Rule]] = {
     Action.SIGN_IN: _auth("a password is checked, before its answer", _CHALLENGED),
@@ -169,12 +184,15 @@ POLICY: Final[dict[Action, Rule]] = {
     Action.USER_LIST: _admin("before users are listed", "resource `User`", LOW),
     Action.USER_READ: _admin("before a user is shown", risk=LOW),
     Action.USER_INVITE: _admin(
-        "before an invitation leaves", "resource `Invitation`, its id; role", MEDIUM, "admin, an operator"
+        "before an invitation leaves, or waits for another person's approval",
+        "resource `Invitation`, its id; flags `role:to:<role>`, `state:waiting`",
+        MEDIUM,
+        "admin, an operator",
     ),
     Action.USER_UNINVITE: _admin("before an invitation is withdrawn", "resource `Invitation`, its id", MEDIUM),
     Action.USER_ROLE: _admin(
-        "before a user's role or patient changes; their sessions end",
-        "resource `User` and its id; flags `role:from:<role>`, `role:to:<role>`",
+        "before another role or patient of a user is asked for, or that is withdrawn",
+        "resource `User` and its id; flags `role:from:<role>`, `role:to:<role>`, `state:<waiting or withdrawn>`",
     ),
     Action.USER_SUSPEND: _admin("before a user is suspended; their sessions end"),
     Action.USER_RESUME: _admin("before a suspension ends"),
@@ -190,6 +208,51 @@ POLICY: Final[dict[Action, Rule]] = {
     Action.MFA_RESET_CANCEL: _admin("before it is cancelled, by an administrator or the user", by="admin, me"),
     Action.SETTINGS_READ: _admin("before a tenant's settings are shown", "resource `Settings`", LOW),
     Action.SETTINGS_CHANGE: _admin("before a tenant's settings change", "resource `Settings`, their version"),
+    Action.USER_APPROVE: _admin(
+        "before an invitation that another person asked for is sent, or a role that another person asked for holds",
+        "resource `Invitation` or `User`, its id; flags `role:from:<role>`, `role:to:<role>`, `by:<who asked>` and, of "
+        "an invitation, `proposal:<what waited>`",
+    ),
+    Action.POLICY_LIST: _access("before the tenant's policies are answered", _POLICIES, LOW),
+    Action.POLICY_PROPOSE: _access("before proposed policies are kept", _POLICIES, MEDIUM, _MINIMUM),
+    Action.POLICY_APPROVE: _access("before policies that another person proposed hold", _POLICIES, HIGH, _MINIMUM),
+    Action.POLICY_WITHDRAW: _access("before a proposal is dropped", _POLICIES, MEDIUM),
+    Action.POLICY_EXPLAIN: _access(
+        "before a decision is explained", "resource `Policies`; patient; flag `for:<user>`", LOW
+    ),
+    Action.GRANT_LIST: _access("before grants are answered", "resource `Grant`, its id where there is one", LOW),
+    Action.GRANT_PROPOSE: _access("before a proposed grant is kept", _GRANT, MEDIUM, _MINIMUM),
+    Action.GRANT_APPROVE: _access("before a grant that another person proposed holds", _GRANT, HIGH, _MINIMUM),
+    Action.GRANT_WITHDRAW: _access("before a proposal is dropped", _GRANT, MEDIUM),
+    Action.GRANT_REVOKE: _access("before a grant ends early", _GRANT, HIGH),
+    Action.CARE_TEAM_READ: _access("before a care team is answered", "resource `CareTeam`; patient", LOW),
+    Action.CARE_TEAM_JOIN: _access("before somebody joins a patient's care team", _MEMBER, HIGH, _MINIMUM),
+    Action.CARE_TEAM_LEAVE: _access("before somebody leaves it", _MEMBER, MEDIUM),
+    Action.RESTRICTION_READ: _access("before a restriction is answered", _RESTRICTED, LOW, _RESTRICTS),
+    Action.RESTRICTION_SET: _access("before processing is restricted", _RESTRICTED, HIGH, _RESTRICTS),
+    Action.RESTRICTION_LIFT: _access("before a restriction ends", _RESTRICTED, HIGH, _RESTRICTS),
+    Action.BREAK_GLASS_LIST: _access("before broken glasses are answered", "resource `BreakGlass`", LOW, _EMERGENCY),
+    Action.BREAK_GLASS_READ: _access("before one is answered", _GLASS, LOW, _EMERGENCY),
+    Action.BREAK_GLASS_OPEN: Rule(
+        by="access",
+        when="before the glass is broken for one patient and an hour",
+        hold="resource `BreakGlass` and its id; patient; flag `reason:<reason>`; purpose EMERGENCY",
+        flags=("hipaa:164.308.a.4", "hipaa:164.312.a.2.ii", "soc2:cc6.3"),
+        risk=CRITICAL,
+        failed=HIGH,
+        decided=True,
+    ),
+    Action.BREAK_GLASS_END: _access("before it ends early", _GLASS, MEDIUM, _EMERGENCY),
+    Action.BREAK_GLASS_REVIEW: _access(
+        "before another person's verdict is kept", _GLASS + "; flag `verdict:<verdict>`", HIGH, _EMERGENCY
+    ),
+    Action.BREAK_GLASS_OVERDUE: Rule(
+        by="overdue",
+        when="nobody reviewed it within 72 hours, which suspends its user's",
+        hold=_GLASS,
+        flags=("hipaa:164.308.a.1.ii.D", "hipaa:164.312.a.2.ii"),
+        risk=CRITICAL,
+    ),
     Action.CREATE: _fhir("before a resource is committed", _WRITTEN, _CHANGE),
     Action.READ: _fhir("before a resource is opened", _RESOURCE),
     Action.VREAD: _fhir("before an earlier version is opened", _RESOURCE),
@@ -197,11 +260,19 @@ POLICY: Final[dict[Action, Rule]] = {
     Action.DELETE: _fhir("before a deletion is committed", "type, id, version, patient, purpose", _CHANGE, risk=HIGH),
     Action.SEARCH: _fhir(
         "before a page is opened: one event for the question, one for each patient whose data is returned, one for a "
-        "patient asked for and denied",
+        "patient asked for and denied, and one without classes for each other whose key was used to decide or compare",
         "type, patient, purpose, classes released; the id where there is one resource",
     ),
+    Action.HISTORY: _fhir("before versions are opened, one event for each page", _RESOURCE + "; no version"),
+    Action.EVERYTHING: _fhir(
+        "before a page of what there is about a patient is opened", "patient, purpose, classes released"
+    ),
+    Action.VALIDATE: _fhir("before a resource is said to be valid or not; nothing is kept of it", "type, purpose"),
     Action.TRANSACTION: _fhir(
         "a bundle ends without a commit; each entry of one that is committed has its own event", "purpose", _CHANGE
+    ),
+    Action.BATCH: _fhir(
+        "a batch begins; each of its entries has events of its own, a refused one with its error", "purpose", _CHANGE
     ),
     Action.FHIR_AUDIT_SEARCH: _audit("before AuditEvents are answered", _ROWS),
     Action.FHIR_AUDIT_READ: _audit("before an AuditEvent is answered", _ROWS + " and its id"),
@@ -245,13 +316,48 @@ POLICY: Final[dict[Action, Rule]] = {
         flags=_KEYS,
     ),
     Action.KEY_DESTROY: Rule(
-        by="an operator: `phivault keys destroy`",
-        when="before the keys go; again with an error where they didn't",
-        hold="as key.create; user_id is the operator's AWS id; flag `key:destroyed-before` where none was left",
+        by="an operator: `phivault keys destroy`; rotator",
+        when="before the keys go, and before what they sealed leaves the search index; again with an error where that "
+        "fails",
+        hold="as key.create; user_id is the operator's AWS id; flag `key:destroyed-before` where no key was left, "
+        "`key:tokens-forgotten` of the index",
         flags=(*_KEYS, "gdpr:art17"),
         risk=CRITICAL,
         failed=CRITICAL,
         denied=CRITICAL,
+    ),
+    Action.KEY_ROTATE: Rule(
+        by="rotator",
+        when="before a subject's next key is kept",
+        hold="as key.create; user_id is the operator's AWS id",
+        flags=_KEYS,
+        risk=MEDIUM,
+        failed=HIGH,
+    ),
+    Action.KEY_RESEAL: Rule(
+        by="rotator",
+        when="before versions of a subject's resources are opened to be sealed again under its newest key",
+        hold="as key.rotate",
+        flags=(*_KEYS, "hipaa:164.312.c.1"),
+        risk=MEDIUM,
+        failed=HIGH,
+    ),
+    Action.KEY_REWRAP: Rule(
+        by="rotator",
+        when="before a subject's key is wrapped again under another key of the key service",
+        hold="as key.rotate",
+        flags=_KEYS,
+        risk=MEDIUM,
+        failed=HIGH,
+    ),
+    Action.KEY_RETIRE: Rule(
+        by="rotator",
+        when="before a version of a key that nothing is sealed under any more is retired, or destroyed after the "
+        "recovery window",
+        hold="as key.rotate; flag `key:retired` or `key:destroyed`",
+        flags=_KEYS,
+        risk=HIGH,
+        failed=HIGH,
     ),
     Action.SYSTEM_MIGRATE: Rule(
         by="migrate",
@@ -307,7 +413,6 @@ def flags_of(
         found.add(DISCLOSURE)
     if rule.decided and isinstance(error, AccessDenied):
         found.add(DENY)
-    # The intent of a search and a bundle as a whole decide nothing: the lines beside them do.
-    if rule.decided and error is None and (classes or action not in (Action.SEARCH, Action.TRANSACTION)):
+    if rule.decided and error is None and (classes or action not in _INTENTS):
         found.add(PERMIT)
     return tuple(sorted(found))

@@ -16,6 +16,7 @@ from phivault.bootstrap.common import (
     retention,
     retention_applier,
     subject_keys,
+    tenant_policies,
 )
 from phivault.bootstrap.log import (
     event_objects,
@@ -40,16 +41,22 @@ from phivault.bootstrap.people import (
     sign_up_rows,
     tenant_rules,
 )
-from phivault.bootstrap.records import postgres, prepare_database, records
+from phivault.bootstrap.permissions import facts, glasses, permissions, tell_overdue
+from phivault.bootstrap.records import consents, database_dsn, postgres, prepare_database, records
+from phivault.bootstrap.rotation import rotation
 
 __all__ = [
     "audit_index",
+    "consents",
+    "database_dsn",
     "decider",
     "directory",
     "event_objects",
     "exporter",
     "exports",
     "factor_rows",
+    "facts",
+    "glasses",
     "identity",
     "limits",
     "locked_objects",
@@ -58,6 +65,7 @@ __all__ = [
     "log_signer",
     "log_store",
     "messenger",
+    "permissions",
     "postgres",
     "prepare_database",
     "reconcile",
@@ -65,10 +73,13 @@ __all__ = [
     "records",
     "retention",
     "retention_applier",
+    "rotation",
     "sealer",
     "sessions",
     "sign_up_rows",
     "subject_keys",
+    "tell_overdue",
+    "tenant_policies",
     "tenant_rules",
     "witness",
     "witness_stand",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from phivault.settings import settings
 if TYPE_CHECKING:
     from phivault.access.decide import Decider
     from phivault.adapters.dynamodb_audit_index import DynamoDbAuditIndex
+    from phivault.adapters.dynamodb_tenant_policies import DynamoTenantPolicies
     from phivault.adapters.s3_retention import S3Retention
     from phivault.audit.retain import Applier
     from phivault.audit.retention import Retention
@@ -78,20 +80,27 @@ def subject_keys() -> SubjectKeys:
 
     return SubjectKeys(
         DynamoDbSubjectKeys(settings().subject_keys_table),
-        KmsKeyWrapper(settings().subject_key_arn),
+        KmsKeyWrapper(settings().subject_key_arn, settings().former_subject_key_arns),
         cache_seconds=settings().subject_key_cache_seconds,
-        on_create=_record_key,
+        on_create=_record_keys,
     )
 
 
-def _record_key(tenant: str, subject: str, version: int) -> None:
+def _record_keys(names: Sequence[tuple[str, str, int]]) -> None:
     from phivault.audit.system import key_event
 
-    recorder().append([key_event(Action.KEY_CREATE, tenant, subject, version)])
+    recorder().append([key_event(Action.KEY_CREATE, *name) for name in names])
 
 
 @cache
 def decider() -> Decider:
     from phivault.access.decide import Decider
 
-    return Decider()
+    return Decider(tenants=tenant_policies())
+
+
+@cache
+def tenant_policies() -> DynamoTenantPolicies:
+    from phivault.adapters.dynamodb_tenant_policies import DynamoTenantPolicies
+
+    return DynamoTenantPolicies(settings().access_state_table)

@@ -91,6 +91,7 @@ def identity() -> Identity:
     from phivault.adapters.cognito_sign_ups import CognitoSignUps
     from phivault.adapters.cognito_users import CognitoUsers
     from phivault.adapters.dynamodb_mfa_reset import DynamoMfaResets
+    from phivault.adapters.dynamodb_proposals import DynamoProposals
     from phivault.identity.lockout import Lockout
     from phivault.identity.pending import PendingSignIns
     from phivault.identity.service import Identity
@@ -114,6 +115,7 @@ def identity() -> Identity:
         accounts=CognitoSignUps(settings().user_pool_id),
         sign_ups=sign_up_rows(),
         invitations=sign_up_rows(),
+        proposals=DynamoProposals(settings().access_state_table),
         password_provider=CognitoPasswords(settings().user_pool_id, settings().client_id),
     )
 

@@ -11,8 +11,10 @@ from phivault import bootstrap
 from phivault.settings import settings
 
 if TYPE_CHECKING:
+    from phivault.adapters.dynamodb_anchors import DynamoAnchors
     from phivault.adapters.postgres import PostgresStore
     from phivault.records.service import Records
+    from phivault.records.stored_consents import StoredConsents
 
 
 def _utc() -> datetime:
@@ -22,19 +24,21 @@ def _utc() -> datetime:
 @cache
 def postgres() -> PostgresStore:
     from phivault.adapters.postgres import PostgresStore
+    from phivault.adapters.postgres.bootstrap import APP
     from phivault.adapters.tenant_context_key import TenantContextKey
 
-    return PostgresStore(_application_dsn(), TenantContextKey(settings().tenant_context_keys))
+    return PostgresStore(database_dsn(APP), TenantContextKey(settings().tenant_context_keys))
 
 
-def _application_dsn() -> str | Callable[[], str]:
-    """A password exists on the laptop alone: elsewhere one in the environment isn't even looked at."""
+def database_dsn(role: str) -> str | Callable[[], str]:
+    """To sign in as this role. On the laptop the environment has it, for the role of the function's row. A password
+    exists there alone: elsewhere one in the environment isn't even looked at."""
     if settings().profile == "local":
         return settings().postgres_dsn.get_secret_value()
-    from phivault.adapters.postgres.bootstrap import APP, DATABASE
+    from phivault.adapters.postgres.bootstrap import DATABASE
     from phivault.adapters.rds_token import token_dsn
 
-    return token_dsn(settings().postgres_host, APP, DATABASE)
+    return token_dsn(settings().postgres_host, role, DATABASE)
 
 
 def prepare_database(key_ids: Sequence[str]) -> dict[str, str]:
@@ -61,17 +65,32 @@ def prepare_database(key_ids: Sequence[str]) -> dict[str, str]:
 
 
 @cache
+def _anchors() -> DynamoAnchors:
+    from phivault.adapters.dynamodb_anchors import DynamoAnchors
+
+    return DynamoAnchors(settings().access_state_table)
+
+
+@cache
+def consents() -> StoredConsents:
+    from phivault.records.stored_consents import StoredConsents
+
+    return StoredConsents(postgres(), _anchors(), bootstrap.subject_keys(), _utc)
+
+
+@cache
 def records() -> Records:
     from uuid import uuid4
 
-    from phivault.adapters.dynamodb_facts import DynamoFacts
     from phivault.records.service import Records
 
     return Records(
         store=postgres(),
+        anchors=_anchors(),
         keys=bootstrap.subject_keys(),
         recorder=bootstrap.recorder(),
-        facts=DynamoFacts(settings().access_state_table),
+        facts=bootstrap.facts(),
+        consents=consents(),
         decider=bootstrap.decider(),
         now=_utc,
         new_id=lambda: str(uuid4()),  # random: the time in a version 7 would date a de-identified record

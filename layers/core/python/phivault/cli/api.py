@@ -1,86 +1,156 @@
-"""The local stack's API, used as a signed-in user."""
+"""The API, used as a signed-in user."""
 
 from __future__ import annotations
 
+import http.client
 import json
-import time
+import ssl
+import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-import typer
+from phivault.errors import (
+    AccessDenied,
+    InvalidCredentials,
+    InvalidInput,
+    NotFound,
+    PhivaultError,
+    TooManyRequests,
+    Unavailable,
+)
 
-from phivault.cli.local_stack import facts
-from phivault.errors import AccessDenied, InvalidCredentials, InvalidInput, NotFound, PhivaultError, Unavailable
+_ERRORS: Final = {
+    error.status: error for error in (InvalidInput, AccessDenied, NotFound, InvalidCredentials, TooManyRequests)
+}
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_MOST_BYTES: Final = 32 << 20
 
-TOTP_STEP: Final = 30
-_ATTEMPTS: Final = 3
-_ERRORS: Final = {error.status: error for error in (InvalidInput, AccessDenied, NotFound, InvalidCredentials)}
 
-direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy leads to this machine
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows nobody to another place: the token would go along."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def _opener(*handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return urllib.request.build_opener(_Stay(), urllib.request.HTTPSHandler(context=context), *handlers)
+
+
+direct = _opener(urllib.request.ProxyHandler({}))  # no proxy leads to this machine
+_outward = _opener()
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, whatever its status. Header names are in lower case. Prints without the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds; None where the answer names none."""
+        text = self.headers.get("retry-after", "")
+        return int(text) if text.isascii() and text.isdecimal() else None
+
+
+@dataclass(slots=True)
 class Api:
-    """Calls with one access token."""
+    """Calls with one access token. ``renew`` gives another once the API refuses it; without it a call fails then.
+    May be used from several threads."""
 
     base_url: str
     token: str = field(default="", repr=False)
+    renew: Callable[[], str] | None = field(default=None, repr=False)
+    _renewing: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    @classmethod
-    def sign_in(cls, role: str, tenant: str = "") -> Self:
-        """As the seeded user of that role, of the first tenant or of ``tenant``. A code counts once: where the demo or
-        another terminal has used it, this waits for the next. Raises InvalidInput for a role that isn't there."""
-        import pyotp  # for the local stack alone
-
-        stack = facts()
-        users = stack["tenants"].get(tenant or next(iter(stack["tenants"])), {}).get("users", {})
-        if role not in users:
-            raise InvalidInput("The local stack has no such user; roles: " + (", ".join(users) or "none"))
-        user, anyone = users[role], cls(stack["base_url"])
-        codes, step = pyotp.TOTP(user["totp_secret"]), _step()
-        for _ in range(_ATTEMPTS):
-            while step > _step() + 1:
-                time.sleep(0.5)
-            try:
-                return cls(stack["base_url"], anyone.tokens(user, codes.at(step * TOTP_STEP))["access_token"])
-            except InvalidCredentials:
-                step += 1
-        raise InvalidCredentials("The codes of this user were all used up by others")
-
-    def tokens(self, user: dict[str, str], code: str) -> dict[str, Any]:
-        asked = self.call("POST", "/v1/auth/sign-in", {"email": user["email"], "password": user["password"]})
-        answer = {name: asked[name] for name in ("challenge", "session")} | {"email": user["email"], "code": code}
-        return self.call("POST", "/v1/auth/challenge", answer)
+    def __post_init__(self) -> None:
+        self.base_url = checked(self.base_url)
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The answer's JSON. Raises the error of its status, with the detail that the API gives."""
-        request = urllib.request.Request(self.base_url + path, method=method)  # noqa: S310  # the local stack's own URL
-        if self.token:
-            request.add_header("Authorization", f"Bearer {self.token}")
-        if body is not None:
-            request.data = json.dumps(body).encode()
-            request.add_header("Content-Type", "application/json")
+        """The answer's JSON, empty for 204. Raises the error of its status, with the detail that the API gives."""
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        answer = self.send(method, path, None if body is None else json.dumps(body).encode(), headers)
+        if not 200 <= answer.status < 300:
+            raise _error(answer)
+        if answer.status == 204:
+            return {}
         try:
-            with direct.open(request, timeout=60) as answer:
-                document: dict[str, Any] = json.loads(answer.read())
-                return document
+            document = json.loads(answer.body)
+        except ValueError:
+            raise Unavailable("What answered isn't the API") from None
+        if not isinstance(document, dict):
+            raise Unavailable("What answered isn't the API")
+        return document
+
+    def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """The answer as it comes. Raises Unavailable where there is none; then nobody knows whether it was done."""
+        used = self.token
+        answer = self._send(method, path, body, headers, used)
+        if answer.status != 401 or self.renew is None:
+            return answer
+        with self._renewing:
+            if self.token == used:  # else another thread did it meanwhile
+                self.token = self.renew()
+        return self._send(method, path, body, headers, self.token)
+
+    def _send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], token: str) -> Answer:
+        request = urllib.request.Request(self.base_url + path, body, dict(headers), method=method)  # noqa: S310  # checked
+        if token:
+            request.add_unredirected_header("Authorization", f"Bearer {token}")
+        opener = direct if urlsplit(self.base_url).hostname in _LOOPBACK else _outward
+        try:
+            with opener.open(request, timeout=60) as answer:
+                return _read(answer)
         except urllib.error.HTTPError as refused:
-            raise _error(refused) from None
-        except urllib.error.URLError:
-            typer.echo("The local stack doesn't answer. Start it in another terminal: make run", err=True)
-            raise typer.Exit(2) from None
+            try:
+                with refused:
+                    return _read(refused)
+            except (OSError, http.client.HTTPException):
+                raise Unavailable("The API's answer was cut off") from None
+        except (OSError, http.client.HTTPException):
+            raise Unavailable(
+                "The API doesn't answer. A local stack is started in another terminal: make run"
+            ) from None
 
 
-def _error(refused: urllib.error.HTTPError) -> PhivaultError:
+def checked(base_url: str) -> str:
+    """The address before ``/v1``, without a slash at its end. Raises InvalidInput for one without TLS that isn't this
+    machine's, and for one that holds more than an address."""
     try:
-        problem = json.loads(refused.read())
+        url = urlsplit(base_url)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        raise InvalidInput("The API's address is no URL") from None
+    if url.scheme not in ("https", "http") or not host or url.username or url.password or url.query or url.fragment:
+        raise InvalidInput("The API's address is like https://api.example/")
+    if url.scheme == "http" and host not in _LOOPBACK:
+        raise InvalidInput("The API's address must begin with https: a password would go in clear")
+    return base_url.rstrip("/").removesuffix("/v1")
+
+
+def _read(answer: Any) -> Answer:
+    body = answer.read(_MOST_BYTES + 1)
+    if len(body) > _MOST_BYTES:
+        raise Unavailable("The API's answer is too large")
+    return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, body)
+
+
+def _error(answer: Answer) -> PhivaultError:
+    try:
+        problem = json.loads(answer.body)
         text = str(problem.get("detail") or problem["title"])
     except (ValueError, KeyError, AttributeError):
-        text = f"The API answered {refused.code}"
-    return _ERRORS.get(refused.code, Unavailable)(text)
-
-
-def _step() -> int:
-    return int(time.time()) // TOTP_STEP
+        text = f"The API answered {answer.status}"
+    kind = _ERRORS.get(answer.status, Unavailable)
+    if answer.retry_after is not None and kind in (TooManyRequests, Unavailable):
+        return kind(text, retry_after=answer.retry_after)
+    return kind(text)

@@ -23,7 +23,8 @@ def demo(
     quiet: Annotated[bool, typer.Option(help="Show verdicts without requests and answers.")] = False,
 ) -> None:
     """Show the security of the running local stack: sign-in, release, tampering, an outage, retention,
-    the audit log's proof, erasure, reconciliation, accounts from invitation to offboarding.
+    the audit log's proof, erasure, reconciliation, accounts from invitation to offboarding, consent,
+    an emergency, a change of policy, searches of what is sealed, bundles, a new key, a row put back.
 
     Exit status 0 when every promise was kept, 1 when one was broken, 2 without a running stack.
     """
@@ -31,7 +32,8 @@ def demo(
     titles: list[str] = json.loads(b"".join(_ask("GET", f"{base}/_local/demo")))
     numbers = range(1, len(titles) + 1) if step is None else [step]
     if step is not None and not 1 <= step <= len(titles):
-        raise typer.BadParameter(f"There are {len(titles)} steps")
+        typer.echo(f"--step is a number from 1 to {len(titles)}", err=True)
+        raise typer.Exit(2)
     kept = [verdict for number in numbers for verdict in _play(base, number, titles[number - 1], quiet)]
     console.print(f"\n[bold]{sum(kept)} of {len(kept)} promises kept[/]")
     raise typer.Exit(0 if all(kept) else 1)

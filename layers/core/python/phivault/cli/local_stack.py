@@ -26,6 +26,16 @@ def found() -> dict[str, Any] | None:
     folders = [Path(named)] if named else [folder / ".local" for folder in (here, *here.parents)]
     for folder in folders:
         if (folder / "demo.json").is_file():
-            document: dict[str, Any] = json.loads((folder / "demo.json").read_text("utf-8"))
-            return document
+            return _told(folder / "demo.json")
     return None
+
+
+def _told(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        document = None
+    if not isinstance(document, dict) or "base_url" not in document:
+        typer.echo(f"{file} doesn't tell of a local stack. Start one in another terminal: make run", err=True)
+        raise typer.Exit(2)
+    return document

@@ -39,6 +39,11 @@ NONCES = [position.to_bytes(12) for position in range(MAX_ELEMENTS)]
 type Slot = tuple[str, int, bytes, int, int]
 
 
+def class_named(code: int) -> str | None:
+    """The data class that a code stands for; None for no code of the format."""
+    return _CLASSES.get(code)
+
+
 class ElementHeader(NamedTuple):
     """``length`` in bytes; 0 where the value is shorter than 32 bytes, and how much shorter stays sealed."""
 

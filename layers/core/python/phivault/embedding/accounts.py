@@ -20,6 +20,7 @@ from phivault.identity.sign_in import sign_in
 from phivault.identity.sign_up import CodeSent, SignUp, sign_up
 from phivault.identity.source import Source
 from phivault.ids import uuid7
+from phivault.inputs import Body, read
 
 
 def sign_up_with_mfa(
@@ -88,9 +89,9 @@ def respond_to_challenge(
     return answer_challenge(bootstrap.identity(), sent, source)
 
 
-def _read[T: inputs.Body](model: type[T], fields: dict[str, Any]) -> T:
+def _read[T: Body](model: type[T], fields: dict[str, Any]) -> T:
     given = {name: value for name, value in fields.items() if value}
-    return inputs.read(model, json.dumps(given).encode())
+    return read(model, json.dumps(given).encode())
 
 
 def _source(ip: str, user_agent: str, request_id: str) -> Source:

@@ -70,11 +70,12 @@ def record(
 
 def seal(tenant: str, subject: str, name: str, value: bytes) -> bytes:
     """``value`` sealed under the subject's key (``Patient/<id>``; docs/envelope-format.md), which is made if need be
-    and recorded. ``name`` says which value it is; with another it doesn't open.
+    and recorded. ``name`` says which value it is; with another it doesn't open. Where the value stands is not known
+    here: the version of the key that sealed it stays when the subject's key is rotated.
 
     Raises Gone for a subject whose key was destroyed, InvalidInput, ContentTooLarge (4 MiB), Unavailable.
     """
-    key = bootstrap.subject_keys().for_sealing(tenant, subject)
+    key = bootstrap.subject_keys().for_keeping(tenant, subject)
     return envelope.seal(key, _context(tenant, subject, name), [Element(_NAME, DataClass.SENSITIVE, value)])
 
 

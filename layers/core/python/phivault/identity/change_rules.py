@@ -1,4 +1,5 @@
-"""A tenant's settings: limits of sessions, sign-up by oneself, the cooling period, and from where its users may come.
+"""A tenant's settings: limits of sessions, sign-up by oneself, the cooling period, the purposes of use that requests
+have where they name none, and from where its users may come.
 
 A change names the version that it was made from, so that of two at once the second is told (Conflict) instead of
 undoing the first unseen.
@@ -7,37 +8,51 @@ undoing the first unseen.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
+from phivault.access.purpose import PurposeOfUse
 from phivault.access.roles import Role
 from phivault.audit.event import Action
 from phivault.errors import Conflict, InvalidInput, Unprocessable
-from phivault.identity import inputs
 from phivault.identity.tenant_rules import ANY_ROLE, TenantRules, block_of
 from phivault.identity.users.call import Call
+from phivault.inputs import Body
 
 _REGISTRATION_OCTETS = 16
 _SETTINGS = "Settings"
 
+_CARE: Final = frozenset({PurposeOfUse.TREATMENT, PurposeOfUse.PAYMENT, PurposeOfUse.OPERATIONS})
+_DEFAULTS: Final = {
+    Role.CLINICIAN: _CARE,
+    Role.CARE_COORDINATOR: _CARE,
+    Role.PATIENT: frozenset({PurposeOfUse.PATIENT_REQUEST}),
+    Role.RESEARCHER: frozenset({PurposeOfUse.RESEARCH}),
+}
+_OF_OTHERS: Final = frozenset({PurposeOfUse.PAYMENT, PurposeOfUse.OPERATIONS})
+"""What a role may have as its default: what it could be granted something for. Never EMERGENCY, which is asserted."""
+
 type Version = Annotated[int, Field(ge=0, le=1 << 31)]
 
 
-class SettingsChange(inputs.Body):
-    """The settings as they shall be; ``registration`` isn't chosen but made anew (``rotate_registration``)."""
+class SettingsChange(Body):
+    """The settings as they shall be; ``registration`` isn't chosen but made anew (``rotate_registration``).
+    ``purposes`` are those of requests that name none, by role; a role without one has ours, and all stay as they are
+    where it is left out."""
 
     idle_minutes: Annotated[int, Field(ge=5, le=1440)]
     absolute_minutes: Annotated[int, Field(ge=5, le=1440)]
     self_sign_up: bool
     cooling_hours: Annotated[int, Field(ge=1, le=168)]
+    purposes: Annotated[dict[str, PurposeOfUse], Field(max_length=len(Role))] | None = None
     rotate_registration: bool = False
     version: Version
 
 
-class AllowListChange(inputs.Body):
+class AllowListChange(Body):
     """CIDR blocks by role, or under ``*`` for every role without an entry. No entry at all: from anywhere."""
 
     networks: Annotated[
@@ -71,6 +86,7 @@ def change_settings(call: Call, body: SettingsChange) -> TenantRules:
             self_sign_up=body.self_sign_up,
             registration=secrets.token_urlsafe(_REGISTRATION_OCTETS) if renewed else before.registration,
             cooling=body.cooling_hours * 3600,
+            purposes=before.purposes if body.purposes is None else _purposes(body.purposes),
         )
         return _made(call, before, changed)
 
@@ -104,7 +120,7 @@ def _made(call: Call, before: TenantRules, changed: TenantRules) -> TenantRules:
 
 
 def _require(call: Call, permission: str) -> None:
-    call.decider.require(call.principal, permission, "This role may not see or change settings")
+    call.decider.require(call.principal, permission)
 
 
 def _differences(before: TenantRules, after: TenantRules) -> Iterator[str]:
@@ -116,8 +132,18 @@ def _differences(before: TenantRules, after: TenantRules) -> Iterator[str]:
         yield "self-sign-up:on" if after.self_sign_up else "self-sign-up:off"
     if before.registration != after.registration:
         yield "registration:changed"
-    if before.networks != after.networks:
-        yield "networks:changed"
+    for name in ("networks", "purposes"):
+        if getattr(before, name) != getattr(after, name):
+            yield f"{name}:changed"
+
+
+def _purposes(asked: Mapping[str, PurposeOfUse]) -> dict[str, str]:
+    for name, purpose in asked.items():
+        if name not in set(Role):
+            raise InvalidInput("purposes: a key is not a role")
+        if purpose not in _DEFAULTS.get(Role(name), _OF_OTHERS):
+            raise Unprocessable("purposes: a role can't have this one by default; see docs/identity.md")
+    return {name: purpose.value for name, purpose in asked.items()}
 
 
 def _role(name: str) -> str:

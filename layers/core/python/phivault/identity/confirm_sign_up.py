@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from phivault.access.principal import Personal
 from phivault.audit.event import Action
@@ -25,9 +24,10 @@ from phivault.identity.service import Attempt, Identity
 from phivault.identity.sign_in import sign_in
 from phivault.identity.sign_up import CodeSent, Token, allow_message, send_code
 from phivault.identity.source import Source
+from phivault.inputs import Body, rule
 
 
-class ConfirmSignUp(inputs.Body):
+class ConfirmSignUp(Body):
     """PHONE_CODE, the last step, takes the new ``password`` and the second ``factor`` too; EMAIL_CODE takes neither."""
 
     challenge: Step
@@ -40,7 +40,7 @@ class ConfirmSignUp(inputs.Body):
     def _last_step(self) -> Self:
         given = (self.password is not None, self.factor is not None)
         if given != (self.challenge is Step.PHONE_CODE,) * 2:
-            raise PydanticCustomError("password_and_factor_with_phone_code", "both with the last code")
+            raise rule("takes password and factor with PHONE_CODE, and neither with EMAIL_CODE")
         return self
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from phivault.access.principal import Personal, Principal
+from phivault.attributed import attributed
 from phivault.audit.event import Action, AuditEvent, RiskLevel
-from phivault.audit.policy import flags_of, risk_of
 from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import Gone, IntegrityError, PhivaultError
 from phivault.identity import personal
@@ -79,24 +77,16 @@ def _sealed(
 
 
 def _event(trace: Trace, tenant: str, person: Personal | None, **fields: Any) -> AuditEvent:
-    if person is not None:
-        fields["personal"] = base64.b64encode(person.sealed).decode()
-        fields["personal_subject"], fields["personal_ref"] = person.subject, person.ref
     if trace.step:
         fields["resource"], fields["resource_id"] = "Challenge", trace.step
-    known = {name: fields[name] for name in ("patient", "classes", "purpose") if name in fields}
-    return AuditEvent(
-        timestamp=_timestamp(trace.at),
-        tenant=tenant,
-        action=trace.action,
-        success=trace.error is None,
-        risk=trace.risk or risk_of(trace.action, trace.error, **known),
+    return attributed(
+        trace.action,
+        tenant,
+        person,
+        at=trace.at,
         request_id=trace.source.request_id,
-        error=trace.error.code if trace.error else "",
-        flags=(*flags_of(trace.action, trace.error, **known), *trace.flags),
+        error=trace.error,
+        risk=trace.risk,
+        flags=trace.flags,
         **fields,
     )
-
-
-def _timestamp(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -41,7 +41,7 @@ class FactorDeed:
 
     def require(self, permission: str = CHANGE) -> None:
         """Raises SignInAgain where the sign-in is too old, AccessDenied."""
-        self.call.decider.require(self.call.principal, permission, "You may not do this with second factors")
+        self.call.decider.require(self.call.principal, permission)
 
     def email(self) -> str:
         """The user's address, by which they are told. Raises Unauthenticated where it is destroyed, Unavailable."""

@@ -12,17 +12,17 @@ from pydantic import Field
 
 from phivault.audit.event import Action
 from phivault.errors import Conflict
-from phivault.identity import inputs
 from phivault.identity.add_totp import unseal
 from phivault.identity.factor_deed import FactorDeed
 from phivault.identity.factors import Factor
 from phivault.identity.pending import account_of
 from phivault.identity.users.call import Call
+from phivault.inputs import Body
 
 TRIES = 3
 
 
-class FinishTotp(inputs.Body):
+class FinishTotp(Body):
     code: Annotated[str, Field(pattern=r"^[0-9]{6}$", repr=False)]
 
 

@@ -14,13 +14,14 @@ from phivault.identity.evenly import evenly
 from phivault.identity.limits import Limit
 from phivault.identity.service import Attempt, Identity
 from phivault.identity.source import Source
+from phivault.inputs import Body
 
 ANSWER_SECONDS = 2.0
 """Cognito's work differs: only for a user is there a trigger to ask, which may have to start first, and a message to
 send. Two seconds cover both."""
 
 
-class ForgotPassword(inputs.Body):
+class ForgotPassword(Body):
     email: inputs.Email = Field(repr=False)
 
 

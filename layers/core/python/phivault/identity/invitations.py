@@ -21,6 +21,7 @@ from phivault.identity import contact
 from phivault.identity.contact import Contact
 from phivault.identity.directory import Status
 from phivault.identity.messages import Purpose, code_message
+from phivault.identity.proposals import APPROVING
 
 if TYPE_CHECKING:
     from phivault.identity.service import Identity
@@ -30,7 +31,8 @@ LIFE_SECONDS = 3 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """``email`` is sealed (``contact``); ``invited_by`` is a user's id; ``expires`` in Unix seconds."""
+    """``email`` is sealed (``contact``); ``invited_by`` is a user's id, ``approved_by`` another's, "" where one person
+    was enough; ``expires`` in Unix seconds."""
 
     id: str
     tenant: str
@@ -40,6 +42,7 @@ class Invitation:
     invited_by: str
     expires: int
     used: bool = False
+    approved_by: str = ""
 
 
 class InvitationStore(Protocol):
@@ -65,6 +68,7 @@ def invite(
     email: str,
     invited_by: str,
     *,
+    approved_by: str = "",
     record: Callable[[str], None] = lambda _: None,
 ) -> Invitation:
     """Send an invitation to ``email``. ``record`` hears its id before it is kept and sent, and may refuse by raising.
@@ -83,6 +87,7 @@ def invite(
         email=contact.seal(identity.keys, Contact(email), id, now),
         invited_by=invited_by,
         expires=int(now) + LIFE_SECONDS,
+        approved_by=approved_by,
     )
     identity.invitations.add_invitation(invitation)
     try:
@@ -117,10 +122,17 @@ def use(identity: Identity, id: str) -> None:
 
 
 def _stands(identity: Identity, invitation: Invitation) -> bool:
-    """Whether who sent it may still invite: else somebody sent away could come back by an invitation of their own."""
+    """Whether the people behind it may still invite and approve: else somebody sent away could come back by an
+    invitation of their own."""
     by = identity.directory.user(invitation.tenant, invitation.invited_by)
-    # Without a row it is an operator's: whoever invites in a session has one, and none is ever removed.
-    return by is None or (by.status is Status.ACTIVE and by.role is Role.TENANT_ADMIN)
+    if by is None:
+        return True  # an operator's: whoever invites in a session has a row, and none is ever removed
+    if by.status is not Status.ACTIVE or by.role is not Role.TENANT_ADMIN:
+        return False
+    if not invitation.approved_by:
+        return invitation.role is Role.PATIENT
+    other = identity.directory.user(invitation.tenant, invitation.approved_by)
+    return other is not None and other.status is Status.ACTIVE and other.role in APPROVING
 
 
 def not_good() -> AccessDenied:

@@ -6,14 +6,14 @@ from pydantic import Field
 
 from phivault.audit.event import Action
 from phivault.errors import Unprocessable
-from phivault.identity import inputs
 from phivault.identity.factor_deed import FactorDeed
 from phivault.identity.factors import Factor
 from phivault.identity.service import Identity
 from phivault.identity.users.call import Call
+from phivault.inputs import Body
 
 
-class PreferFactor(inputs.Body):
+class PreferFactor(Body):
     preferred: Factor = Field(strict=False)  # JSON has no enumerations: the text must be one of the names
 
 

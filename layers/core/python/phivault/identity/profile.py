@@ -34,7 +34,7 @@ def profile(
     sessions: Sessions, recorder: Recorder, keys: SubjectKeys, principal: Principal, source: Source, *, now: float
 ) -> Profile:
     """Raises Unauthenticated where the session ended meanwhile, or Unavailable. Recorded before it is unsealed."""
-    session, rules = sessions.store.load_with_rules(principal.user_id, principal.session_id, principal.tenant)
+    session, rules, _ = sessions.store.load_with_rules(principal.user_id, principal.session_id, principal.tenant)
     if session is None or session.ended:
         raise Unauthenticated("Sign in again: no live session")
     trace = events.Trace(Action.PROFILE_READ, source, now)

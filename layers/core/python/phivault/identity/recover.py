@@ -27,11 +27,12 @@ from phivault.identity.service import Attempt, Identity
 from phivault.identity.session_row import milliseconds
 from phivault.identity.sign_in import remember
 from phivault.identity.source import Source
+from phivault.inputs import Body
 
 CODE, RESET = "RECOVERY_CODE", "MFA_RESET"
 
 
-class Recover(inputs.Body):
+class Recover(Body):
     """Without a code it is about a reset."""
 
     email: inputs.Email = Field(repr=False)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from pydantic import Field
 
 from phivault.audit.event import Action
-from phivault.identity import codes, contact, inputs
+from phivault.identity import codes, contact
 from phivault.identity.confirm_sign_up import standing
 from phivault.identity.limits import Limit
 from phivault.identity.pending_sign_up import Begun, Step
 from phivault.identity.service import Attempt, Identity
 from phivault.identity.sign_up import CodeSent, Token, allow_message, send_code
 from phivault.identity.source import Source
+from phivault.inputs import Body
 
 
-class ResendCode(inputs.Body):
+class ResendCode(Body):
     challenge: Step
     session: Token = Field(repr=False)
 

@@ -21,11 +21,12 @@ from phivault.identity.provider import Challenged
 from phivault.identity.service import Attempt, Identity
 from phivault.identity.sign_in import sign_in
 from phivault.identity.source import Source
+from phivault.inputs import Body
 
 ATTEMPT = "password-reset:attempt"
 
 
-class ResetPassword(inputs.Body):
+class ResetPassword(Body):
     email: inputs.Email = Field(repr=False)
     code: Annotated[str, Field(pattern=r"^[0-9]{6}$", repr=False)]
     new_password: inputs.Password = Field(repr=False)

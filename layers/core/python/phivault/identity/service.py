@@ -23,6 +23,7 @@ from phivault.identity.mfa_reset import MfaResetStore
 from phivault.identity.password_provider import PasswordProvider
 from phivault.identity.pending import PendingSignIns
 from phivault.identity.pending_sign_up import SignUpStore
+from phivault.identity.proposals import ProposalStore
 from phivault.identity.provider import IdentityProvider, Tokens
 from phivault.identity.session import Session, Sessions
 from phivault.identity.source import Source
@@ -49,6 +50,7 @@ class Identity:
     accounts: Accounts
     sign_ups: SignUpStore
     invitations: InvitationStore
+    proposals: ProposalStore
     factors: FactorStore
     enrolments: EnrolmentStore
     factor_provider: FactorProvider

@@ -56,7 +56,7 @@ class Sessions:
         checked = None
         try:
             checked = parse(claims, self.rules, self._now())
-            session = self._live(checked, source)
+            session, rules, policies = self._live(checked, source)
             person = self.person(session, source)
         except (Unauthenticated, SourceRefused, IntegrityError) as error:
             self._record(Action.SESSION_REFUSED, checked, source, error)
@@ -71,6 +71,8 @@ class Sessions:
             personal=person,
             patient_id=checked.patient_id,
             mfa=True,  # a row is opened for tokens that followed a factor's challenge, and for no others
+            policies=policies,
+            default_purpose=rules.purposes.get(checked.role, ""),
         )
 
     def record_refused(
@@ -159,8 +161,8 @@ class Sessions:
         open_ones = [each for each in self.store.of_user(user_id) if not each.ended]
         return sum(self.store.end(user_id, each.id, int(at)) for each in open_ones)
 
-    def _live(self, claims: Claims, source: Source) -> Session:
-        session, rules = self.store.load_with_rules(claims.user_id, claims.session_id, claims.tenant)
+    def _live(self, claims: Claims, source: Source) -> tuple[Session, TenantRules, int]:
+        session, rules, policies = self.store.load_with_rules(claims.user_id, claims.session_id, claims.tenant)
         if session is None or session.ended:
             raise Unauthenticated(_REFUSED)
         given = (session.tenant, session.role, session.patient_id)
@@ -172,7 +174,7 @@ class Sessions:
         now = self._now()
         if now - session.seen >= SEEN_SECONDS:
             self.store.touch(session.user_id, session.id, int(now))
-        return session
+        return session, rules, policies
 
     def _require_live(self, session: Session, rules: TenantRules) -> None:
         if session.ended:

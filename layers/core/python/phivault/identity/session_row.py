@@ -70,8 +70,8 @@ class SessionStore(Protocol):
     def load(self, user_id: str, session_id: str) -> Session | None:
         """The session, ended or not."""
 
-    def load_with_rules(self, user_id: str, session_id: str, tenant: str) -> tuple[Session | None, TenantRules]:
-        """The same with the tenant's rules, in one round trip."""
+    def load_with_rules(self, user_id: str, session_id: str, tenant: str) -> tuple[Session | None, TenantRules, int]:
+        """The same with the tenant's rules and the version of its policies, in one round trip."""
 
     def of_user(self, user_id: str) -> Sequence[Session]:
         """Every session of a user, ended or not, in no order."""

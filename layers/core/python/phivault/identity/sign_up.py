@@ -14,7 +14,6 @@ from typing import Annotated, Self
 from uuid import uuid4
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from phivault.access.roles import Role
 from phivault.audit.event import Action
@@ -22,7 +21,7 @@ from phivault.errors import AccessDenied
 from phivault.identity import codes, contact
 from phivault.identity.contact import Contact
 from phivault.identity.evenly import evenly
-from phivault.identity.inputs import Body, Email
+from phivault.identity.inputs import Email
 from phivault.identity.invitations import invited
 from phivault.identity.limits import Limit
 from phivault.identity.messages import Purpose, code_message, notice
@@ -30,6 +29,7 @@ from phivault.identity.pending_sign_up import Begun, Place, Step, begin
 from phivault.identity.sending import send_email, send_text
 from phivault.identity.service import Attempt, Identity
 from phivault.identity.source import Source
+from phivault.inputs import Body, rule
 
 LOOK_SECONDS = 0.1
 """The one step whose work is Cognito's, and may differ by what it finds: a look takes a whole multiple of this."""
@@ -53,7 +53,7 @@ class SignUp(Body):
     def _one_way(self) -> Self:
         given = [name for name in ("registration", "email", "invitation") if getattr(self, name) is not None]
         if given not in (["registration", "email"], ["invitation"]):
-            raise PydanticCustomError("registration_and_email_or_invitation", "one way in")
+            raise rule("takes either registration with email, or invitation alone")
         return self
 
 

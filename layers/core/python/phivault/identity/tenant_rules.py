@@ -17,6 +17,7 @@ class TenantRules:
     logoff). ``self_sign_up`` lets whoever holds ``registration``, a public random text that names the tenant, sign up
     as a patient. ``cooling`` passes between the approval of a reset of factors and its effect. ``networks`` are the
     CIDR blocks that a role, or ANY_ROLE for every role without an entry of its own, may come from; none: anywhere.
+    ``purposes`` are the purposes of use that roles have where a request names none, instead of ours.
     ``version`` counts changes; 0 is a tenant that changed nothing."""
 
     idle: int = 30 * 60
@@ -25,6 +26,7 @@ class TenantRules:
     registration: str = field(default="", repr=False)
     cooling: int = 24 * 3600
     networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    purposes: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
 
     def admits(self, role: str, ip: str) -> bool:

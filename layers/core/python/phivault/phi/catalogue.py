@@ -55,8 +55,11 @@ def _entry(resource_type: str, element: str) -> _Entry:
 def _catalogue() -> dict[str, dict[str, _Entry]]:
     text = (files("phivault.phi") / "catalogue.toml").read_text("utf-8")
     data = tomllib.loads(text)
-    common = _entries(data["common"])
-    return {name: common | _entries(table) for name, table in data["types"].items()}
+    common, domain = _entries(data["common"]), _entries(data["domain"])
+    return {
+        name: common | (domain if table.get("domain", True) else {}) | _entries(table)
+        for name, table in data["types"].items()
+    }
 
 
 def _entries(table: Mapping[str, Any]) -> dict[str, _Entry]:

@@ -5,26 +5,27 @@ They are sealed beside the elements that they come from, so that a de-identified
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Final
 
 from phivault.phi.places import addresses
-from phivault.phi.raw_json import Value, encode, parse
+from phivault.phi.raw_json import Number, Value, encode, parse
 from phivault.phi.reduce import (
     Reducer,
-    code,
     codes,
-    coding,
     components,
     concept,
     concepts,
     flag,
+    is_older,
     period,
     presence,
     quantity,
     year,
 )
+from phivault.phi.terms import code, coding
+from phivault.phi.units import OLDEST
 
 REDUCERS: Final[dict[str, dict[str, Reducer]]] = {
     "Patient": {
@@ -125,10 +126,14 @@ REDUCERS: Final[dict[str, dict[str, Reducer]]] = {
         "reasonCode": concepts,
     },
 }
-"""What is kept of which member, by type. A type that isn't here has no de-identified form."""
+"""What is kept of which member, by type. A type that isn't here has no de-identified form. Neither has an element that
+is an age (``onsetAge``): with the year of another element it would tell an age over 89 that neither tells alone."""
 
 _KEPT_AS = {"deceasedDateTime": "deceasedBoolean"}
 _DATES = frozenset(name for rules in REDUCERS.values() for name, rule in rules.items() if rule in (year, period))
+_MEASURED = frozenset(
+    name for rules in REDUCERS.values() for name, rule in rules.items() if rule in (quantity, components)
+)
 _MASKED = encode(
     {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}]}
 )
@@ -149,14 +154,21 @@ def present(members: Mapping[str, bytes], today: date) -> dict[str, bytes]:
     """FHIR members for a reader who holds only these forms, ``members`` being what ``generalise`` gave.
 
     A year tells an age over 89 once it lies 90 years back (164.514(b)(2)(i)(C)), which time alone brings about: such
-    a year is left out on the day it is read, and the absent birth date says ``masked``.
+    a year is left out on the day it is read, and the absent birth date says ``masked``. So is a measured age that makes
+    more than 89 years with those that passed since the resource's year.
     """
+    years = {name: _recent(parse(members[name]), today.year - OLDEST) for name in members if name in _DATES}
+    passed = max((today.year - found for value in years.values() for found in _years(value)), default=0)
     shown = {}
     for name, text in members.items():
-        kept = _recent(parse(text), today.year - 89) if name in _DATES else None
-        if name not in _DATES:
+        if name in years:
+            kept = years[name]
+        elif name in _MEASURED:
+            kept = _young(parse(text), OLDEST - passed)
+        else:
             shown[name] = text
-        elif kept is not None:
+            continue
+        if kept is not None:
             shown[name] = encode(kept)
         elif name == "birthDate":
             shown["_birthDate"] = _MASKED
@@ -169,3 +181,30 @@ def _recent(value: Value, earliest: int) -> Value:
         return {name: part for name, part in value.items() if _recent(part, earliest) is not None} or None
     found = year(value)
     return found if isinstance(found, str) and int(found) >= earliest else None
+
+
+def _years(value: Value) -> Iterator[int]:
+    for part in value.values() if isinstance(value, dict) else [value]:
+        if isinstance(part, str):
+            yield int(part)
+
+
+def _young(value: Value, most: int) -> Value:
+    """A quantity, or components without those quantities, that may be an age of more than ``most`` years."""
+    if isinstance(value, list):
+        return [_young_component(part, most) for part in value]
+    return None if _is_old(value, most) else value
+
+
+def _young_component(value: Value, most: int) -> Value:
+    if not isinstance(value, dict):
+        return value
+    return {name: part for name, part in value.items() if not _is_old(part, most)}
+
+
+def _is_old(value: Value, most: int) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("value"), Number):
+        return False
+    number, measure = value["value"], value.get("code")
+    at_least = value.get("comparator") in (">", ">=")
+    return isinstance(number, Number) and is_older(number, str(measure), most, at_least=at_least)

@@ -62,4 +62,5 @@ def _upper(value: Value) -> str:
 def _geography() -> _Geography:
     data = tomllib.loads((files("phivault.phi") / "us_geography.toml").read_text("utf-8"))
     states = {spelling: code for code, name in data["states"].items() for spelling in (code, name.upper())}
-    return _Geography(frozenset(data["names"]), states, frozenset(data["restricted_zip3"]))
+    restricted = frozenset(prefix for prefixes in data["restricted_zip3"].values() for prefix in prefixes)
+    return _Geography(frozenset(data["names"]), states, restricted)

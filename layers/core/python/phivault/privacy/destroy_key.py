@@ -18,9 +18,9 @@ from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import InvalidInput, PhivaultError, Unprocessable
 
 _TENANT, _SUBJECT = re.compile(r"[A-Za-z0-9._-]{1,64}"), re.compile(r"[A-Za-z]{1,32}/[A-Za-z0-9._-]{1,64}")
-KINDS = ("Patient", "RelatedPerson", "User", "Unattributed")
+KINDS = ("Patient", "RelatedPerson", "User", "Unattributed", "Project")
 """Subjects whose key may go; a user's only where the account is a patient's own. That of staff stays until the
-retention of what they did ends, the tenant's for good."""
+retention of what they did ends, the tenant's for good. A research project's ends its pseudonyms."""
 
 BEFORE = "key:destroyed-before"
 

@@ -6,6 +6,7 @@ is cut short ("+", "etc.") or says nothing, the value set's codes stand here. ht
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 _ENCOUNTER = "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown"
@@ -26,6 +27,16 @@ _COMPLETE = {
     **{f"{name}.comparator": _COMPARATOR for name in ("Age", "Count", "Distance", "Duration", "Quantity")},
 }
 _EXTENSIBLE = frozenset({"Expression.language"})
+_TOKEN = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+\-]{0,126}"
+_MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(?: ?; ?[!-~ ]{{1,255}})?")  # RFC 6838, section 4.2
+_FORMS = {
+    "Attachment.contentType": _MEDIA_TYPE,
+    "Binary.contentType": _MEDIA_TYPE,
+    "Money.currency": re.compile("[A-Z]{3}"),  # ISO 4217
+    "Signature.sigFormat": _MEDIA_TYPE,
+    "Signature.targetFormat": _MEDIA_TYPE,
+}
+"""Required value sets that nobody lists whole: what every code of theirs looks like."""
 
 
 def required_codes(type_name: str, element: str, listed: Sequence[str]) -> frozenset[str] | None:
@@ -35,3 +46,8 @@ def required_codes(type_name: str, element: str, listed: Sequence[str]) -> froze
     if name in _COMPLETE:
         return frozenset(_COMPLETE[name].split())
     return None if name in _EXTENSIBLE or not listed else frozenset(listed)
+
+
+def required_form(type_name: str, element: str) -> re.Pattern[str] | None:
+    """What every code of a required value set looks like that is too large to be listed, or grows."""
+    return _FORMS.get(f"{type_name}.{element}")

@@ -1,20 +1,25 @@
 """Requests that are sent twice: made once, answered twice (draft-ietf-httpapi-idempotency-key-header).
 
-A commit leaves a row (tenant, principal, key) -> request hash, versions made. No answer is stored: a repeat is
-answered by reading the made versions anew, decided and recorded anew.
+A commit leaves a row (tenant, principal, hash of the key) -> hash of the request, versions made. No answer is stored:
+a repeat is answered by reading the made versions anew, decided and recorded anew. The row counts for LIFE_DAYS; then
+the key is as new, and the same request does what it says again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from phivault.errors import Conflict, InvalidInput, Unavailable, Unprocessable
 from phivault.records.events import Trail
-from phivault.records.store import IdempotencyRecord, SealedVersion
+from phivault.records.store import Absent, IdempotencyRecord, SealedVersion
 
+LIFE_DAYS: Final = 7
+"""By the store's clock, from the commit. Long enough for whoever goes on after a weekend what an outage ended."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 type Reference = tuple[str, str]
 
@@ -48,7 +53,9 @@ def once[Answer](
         return first(None)
     if not _KEY.fullmatch(key):
         raise InvalidInput("Idempotency-Key has 1 to 255 visible ASCII characters")
-    record = IdempotencyRecord(trail.call.principal.user_id, key, hashed())
+    # Under the key, which isn't kept: the row mustn't confirm a guess at what was sent, least of all after an erasure.
+    asked = hmac.digest(key.encode(), hashed(), "sha256")
+    record = IdempotencyRecord(trail.call.principal.user_id, key, asked)
     found = _find(trail, record)
     if found is not None:
         return again(found)
@@ -60,19 +67,25 @@ def once[Answer](
 
 
 def commit(
-    trail: Trail, writes: Sequence[SealedVersion], references: Sequence[Reference], record: IdempotencyRecord | None
+    trail: Trail,
+    writes: Sequence[SealedVersion],
+    references: Sequence[Reference],
+    record: IdempotencyRecord | None,
+    absent: Sequence[Absent] = (),
 ) -> None:
-    """Commit writes whose events are recorded. With an idempotency record an unknown outcome becomes known.
+    """Commit writes whose events are recorded. With an idempotency record an unknown outcome becomes known. What the
+    record says of the versions made stays, where it says something.
 
     Raises Conflict, Unprocessable, Unavailable as the store does, or Repeated.
     """
     store, tenant = trail.records.store, trail.tenant
     if record is None:
-        store.commit(tenant, writes, references=references, idempotency=None)
+        store.commit(tenant, writes, references=references, idempotency=None, absent=absent)
         return
-    record = replace(record, made=tuple((write.type, write.id, write.version) for write in writes))
+    made = tuple((write.type, write.id, write.version) for write in writes)
+    record = replace(record, made=record.made or made)
     try:
-        store.commit(tenant, writes, references=references, idempotency=record)
+        store.commit(tenant, writes, references=references, idempotency=record, absent=absent)
     except (Conflict, Unavailable):
         found = _find(trail, record)
         if found is None:

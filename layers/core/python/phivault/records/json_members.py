@@ -127,6 +127,9 @@ def _document(text: bytes) -> str:
     document = None if text.startswith(codecs.BOM_UTF8) else _utf8(text)
     if document is None:
         raise InvalidInput("The text is not UTF-8 without a byte order mark")
+    # As few brackets as that can't be nested deeper, wherever they stand.
+    if text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
+        return document
     # Before anything recurses. Arrays and accumulate keep it in C: a body of nothing but brackets costs milliseconds.
     brackets = _BRACKETS.sub("", _STRING.sub("", document)).encode().translate(_STEPS)
     if max(accumulate(array("b", brackets)), default=0) > MAX_DEPTH:
@@ -171,6 +174,8 @@ def _name(document: str, at: int) -> tuple[str, int]:
 
 
 def _skip(document: str, at: int) -> int:
+    if at < len(document) and document[at] not in " \t\n\r":
+        return at  # as a rule: nothing is matched
     space = _SPACE.match(document, at)
     return space.end() if space else at
 

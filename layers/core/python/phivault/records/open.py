@@ -6,11 +6,15 @@ from collections.abc import Collection, Mapping, Set
 
 from phivault.crypto.element import SealContext, Unsealed
 from phivault.crypto.envelope import read_header, unseal
+from phivault.crypto.header import CODES
+from phivault.crypto.subject_keys import SubjectKeys
 from phivault.errors import IntegrityError
 from phivault.phi.data_class import DataClass
 from phivault.records.authorise import Owner, owner_of
+from phivault.records.chunks import is_piece, joined, with_pieces
 from phivault.records.events import PHI, Trail
-from phivault.records.seal import GENERALISED, RESOURCE_TYPE
+from phivault.records.general_names import is_general
+from phivault.records.seal import RESOURCE_TYPE
 from phivault.records.store import SealedVersion
 
 
@@ -19,16 +23,24 @@ def classes_in(sealed: SealedVersion) -> dict[str, DataClass]:
     that was tampered with opens nothing."""
     if sealed.envelope is None:
         raise IntegrityError("A version that should hold data holds none")
-    return {element.name: DataClass(element.data_class) for element in read_header(sealed.envelope).elements}
+    elements = read_header(sealed.envelope).elements
+    return {each.name: DataClass(each.data_class) for each in elements if not is_piece(each.name)}
+
+
+def held(sealed: SealedVersion) -> frozenset[DataClass]:
+    """The classes of what a version holds, that it exists included; every one for a deletion, of which nothing is left
+    that would tell."""
+    return frozenset(DataClass) if sealed.envelope is None else frozenset(classes_in(sealed).values())
+
+
+def codes_of(classes: Set[DataClass]) -> bytes:
+    """How headers list these classes: what a store compares to leave out what holds none of them."""
+    return bytes(sorted(CODES[kind.value] for kind in classes))
 
 
 def originals(sealed: SealedVersion) -> dict[str, DataClass]:
     """The same without the generalised forms and the sealed type: the client's own members."""
     return {name: kind for name, kind in classes_in(sealed).items() if _is_original(name)}
-
-
-def is_general(name: str) -> bool:
-    return name.startswith(GENERALISED)
 
 
 def _is_original(name: str) -> bool:
@@ -51,10 +63,18 @@ def open_elements(trail: Trail, sealed: SealedVersion, names: Collection[str] | 
 
     Raises IntegrityError, Unavailable, or Gone where the key was destroyed.
     """
+    return open_with(trail.records.keys, trail.tenant, sealed, names)
+
+
+def open_with(keys: SubjectKeys, tenant: str, sealed: SealedVersion, names: Collection[str] | None = None) -> Unsealed:
+    """The same without a call of anybody's behind it."""
     envelope = sealed.envelope or b""
-    key = trail.records.keys.for_unsealing(trail.tenant, sealed.subject, read_header(envelope).key_version)
-    context = SealContext(trail.tenant, sealed.subject, sealed.type, sealed.id, sealed.version)
-    return unseal(key, context, envelope, names)
+    header = read_header(envelope)
+    key = keys.for_unsealing(tenant, sealed.subject, header.key_version)
+    context = SealContext(tenant, sealed.subject, sealed.type, sealed.id, sealed.version)
+    if names is not None:
+        names = with_pieces(names, [element.name for element in header.elements])
+    return joined(unseal(key, context, envelope, names))
 
 
 def owner_of_sealed(trail: Trail, sealed: SealedVersion) -> Owner:
@@ -63,6 +83,7 @@ def owner_of_sealed(trail: Trail, sealed: SealedVersion) -> Owner:
     kind, _, person = sealed.subject.partition("/")
     if kind != "RelatedPerson":
         return Owner(sealed.subject, person if kind == "Patient" else "")
+    trail.relatives.add(sealed.id)
     held = sealed
     if sealed.envelope is None:
         before = trail.records.store.read_version(trail.tenant, sealed.type, sealed.id, sealed.version - 1)

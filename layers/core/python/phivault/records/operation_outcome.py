@@ -53,3 +53,9 @@ def _issue(code: str, text: str, expression: Sequence[str]) -> dict[str, Any]:
     severity = "fatal" if code == "exception" else "error"
     issue: dict[str, Any] = {"severity": severity, "code": code, "diagnostics": text}
     return issue | ({"expression": list(expression)} if expression else {})
+
+
+def informational(text: str) -> bytes:
+    """The OperationOutcome of a success; ``text`` is ours."""
+    issue = {"severity": "information", "code": "informational", "diagnostics": text}
+    return encode({"resourceType": "OperationOutcome", "issue": [issue]})

@@ -1,140 +1,150 @@
-"""Search a type by ids and by patient.
+"""Search a type.
 
-Decided patient by patient: what the caller may not see isn't there, and isn't counted either. One PUT records the
-intent and, per patient whose data is returned, its release; only then is anything opened.
+Decided patient by patient and element by element: what the caller may not see isn't there, isn't counted, and nothing
+of it shows in what is found or in which order. One PUT records the intent and, per patient whose data is returned, its
+release. Before that only what the search compares is opened, and only where the caller may search by it; it leaves in
+no form but that of a match.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from phivault.audit.event import Action, AuditEvent
-from phivault.errors import AccessDenied, Gone
+from phivault.errors import AccessDenied, Gone, InvalidInput
 from phivault.phi.data_class import DataClass
-from phivault.records.authorise import Authority
+from phivault.records.authorise import EVERY_CLASS, Authority
 from phivault.records.bundle_out import searchset
 from phivault.records.call import Call
 from phivault.records.cursor import open_cursor, seal_cursor
-from phivault.records.events import Target, Trail
-from phivault.records.open import owner_of_sealed
-from phivault.records.released import Released, View, decide, reveal
+from phivault.records.events import OPAQUE, Target, Trail
+from phivault.records.json_members import encode
+from phivault.records.json_members import parse as parse_json
+from phivault.records.look import PAGE_BYTES, Page, look
+from phivault.records.pseudonyms import Pseudonyms, of_call
+from phivault.records.released import Released, View, reveal
+from phivault.records.search_include import included
 from phivault.records.search_query import Query, parse
+from phivault.records.search_warm import warm
 from phivault.records.service import Records
-from phivault.records.store import SealedVersion
-from phivault.records.types import TYPES, known
+from phivault.records.types import known
 
-MAX_PAGES = 10
-PAGE = 100
-PAGE_BYTES = 3 << 20
-"""Sealed bytes after which a page ends. With one resource more, and quoted as JSON inside JSON, it is still within the
-6 MB that a Lambda function may answer."""
-PARAMETER_CLASSES = frozenset({DataClass.ADMINISTRATIVE, DataClass.DEIDENTIFIED})
-"""A parameter is usable with a grant to search by its data class. These are opaque ids, which every view keeps."""
+type _From = tuple[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of results. ``body`` is a searchset Bundle. Prints without it."""
+    """A page of results. ``body`` is a searchset Bundle with ``count`` matches. Prints without it."""
 
     type: str
     count: int
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """``after`` is the last id that was looked at, where there may be more."""
-
-    views: list[View]
-    after: str | None
-
-
-def search(records: Records, call: Call, type: str, parameters: Sequence[tuple[str, str]], *, base_url: str) -> Found:
-    """What the caller may see of the resources of a type: ``_id`` (comma list), ``patient``, ``_count`` (1 to 100),
-    ``_cursor``. A page may hold less than ``_count``, even nothing, and still have a next link.
+def search(
+    records: Records,
+    call: Call,
+    type: str,
+    parameters: Sequence[tuple[str, str]],
+    *,
+    base_url: str,
+    posted: bool = False,
+) -> Found:
+    """What the caller may see of the resources of a type: docs/search.md lists the parameters, of which those that tell
+    about a person must have been ``posted``. A page may hold less than ``_count``, even nothing, and still have a next
+    link: where one is, and how much a page holds, tells nothing of what the caller may not see, but to those who may
+    look through everything.
 
     Raises UnsupportedParameter, InvalidInput, IntegrityError or Unavailable.
     """
     with Trail(records, call, Action.SEARCH, Target(known(type))) as trail:
-        query = parse(parameters)
+        asked = parse(type, parameters, posted=posted)
+        query, from_ = _resumed(trail, type, asked)
         authority = Authority(trail)
-        after = open_cursor(trail, query.cursor)
-        page = _look(trail, authority, query, after)
-        trail.record(trail.event(), *_denial(trail, authority, query), *_releases(trail, page.views))
-        found = list(_open(trail, page.views))
-        cursor = None if page.after is None else seal_cursor(trail, page.after)
-        matches = [(f"{released.type}/{released.id}", released.body) for released in found]
-        return Found(type, len(found), searchset(matches, base_url, links=_links(type, query, cursor, base_url)))
+        real = _without_pseudonyms(trail, query)
+        page, besides = _with_included(trail, authority, real, look(trail, authority, real, from_))
+        following = None if page.after is None else _cursor(trail, query, page)
+        views = [*page.views, *besides]
+        trail.record(trail.event(), *_denials(trail, authority, real), *_releases(trail, views))
+        warm(trail, [view.sealed for view in views])
+        matches, brought = _open(trail, page.views), _open(trail, besides)
+        links = _links(f"{base_url}/{type}", asked, following, posted=posted)
+        body = searchset(_placed(matches), base_url, links=links, included=_placed(brought))
+        return Found(type, len(matches), body)
 
 
-def _look(trail: Trail, authority: Authority, query: Query, after: str) -> _Page:
-    """Look at pages until ``_count`` resources are visible or PAGE_BYTES full, for ten pages at most; for one of
-    RelatedPersons, since to see whose each is costs a key."""
-    views: list[View] = []
+def _resumed(trail: Trail, type: str, asked: Query) -> tuple[Query, _From | None]:
+    """The query that a cursor holds, and where it goes on: the way and the place."""
+    if asked.cursor is None:
+        return asked, None
+    question, place = open_cursor(trail, asked.cursor)
+    held = parse_json(question.encode())
+    if not isinstance(held, dict):
+        raise InvalidInput("_cursor is not one that a search of yours returned")
+    query = parse(type, [(name, value) for name, value in held["given"]], posted=True)
+    # The Medplum client asks for pages of 1000 where a link says no _count: that makes none larger than the first.
+    if asked.given:
+        query = replace(query, count=min(query.count, asked.count))
+    return query, (held["way"], parse_json(place.encode()))
+
+
+def _cursor(trail: Trail, query: Query, page: Page) -> str:
+    held = {"given": query.given, "way": page.way}
+    return seal_cursor(trail, encode(held).decode(), encode(page.after).decode())
+
+
+def _without_pseudonyms(trail: Trail, query: Query) -> Query:
+    """The query by the ids that its pseudonyms stand for, where the caller knows no others."""
+    names, kind = of_call(trail), trail.target.resource
+    if names is None:
+        return query
+    ids = None if query.ids is None else tuple(_real(names, kind, id) for id in query.ids)
+    patients = None if query.patients is None else tuple(_real(names, "Patient", each) for each in query.patients)
+    return replace(query, ids=ids, patients=patients)
+
+
+def _real(names: Pseudonyms, kind: str, asked: str) -> str:
+    """What can't be a pseudonym can't be an id either: it stays, and finds nothing."""
+    return names.real(kind, asked) if OPAQUE.fullmatch(asked) else asked
+
+
+def _with_included(trail: Trail, authority: Authority, query: Query, page: Page) -> tuple[Page, list[View]]:
+    """The page with what its matches bring along, ended earlier where both are too large together."""
+    if not query.includes:
+        return page, []
+    besides: list[View] = []
     room = PAGE_BYTES
-    for number in range(1 if trail.target.resource == "RelatedPerson" else MAX_PAGES):
-        limit = PAGE if number else query.count + 1
-        rows = _rows(trail, query, after, limit)
-        for sealed, patient in _owned(trail, authority, rows):
-            if len(views) == query.count or room <= 0:
-                return _Page(views, after)
-            after = sealed.id
-            view = _visible(authority, query, sealed, patient)
-            if view is not None:
-                views.append(view)
-                room -= len(sealed.envelope or b"")
-        if len(rows) < limit:
-            return _Page(views, None)
-        after = rows[-1].id
-    return _Page(views, after)
+    for number, brought in enumerate(included(trail, authority, query.includes, page.views, query.shape)):
+        room -= _bytes([page.views[number], *brought])
+        if room < 0 and number:
+            cut = replace(page, views=page.views[:number], places=page.places[:number], after=page.places[number - 1])
+            return cut, besides
+        besides += brought
+    return page, besides
 
 
-def _rows(trail: Trail, query: Query, after: str, limit: int) -> list[SealedVersion]:
-    kind, patient = trail.target.resource, query.patient
-    if patient is None and (kind == "Patient" or TYPES[kind].patient_element is not None):
-        # Policies decide as ever: this only spares a patient's app from looking through everyone's records.
-        patient = trail.call.principal.patient_id
-    # A RelatedPerson is sealed under a subject of its own: those of a patient are found by looking.
-    subject = None if patient is None or kind == "RelatedPerson" else f"Patient/{patient}"
-    return trail.records.store.search(trail.tenant, kind, subject=subject, ids=query.ids, after=after, limit=limit)
+def _bytes(views: Iterable[View]) -> int:
+    return sum(len(view.sealed.envelope or b"") for view in views)
 
 
-def _owned(trail: Trail, authority: Authority, rows: Iterable[SealedVersion]) -> list[tuple[SealedVersion, str]]:
-    """Rows with their patients, about whom the facts are then loaded in one call. What was erased is passed over."""
-    owned = []
-    for sealed in rows:
-        try:
-            owned.append((sealed, owner_of_sealed(trail, sealed).patient))
-        except Gone:
-            continue
-    authority.load({patient for _, patient in owned})
-    return owned
-
-
-def _visible(authority: Authority, query: Query, sealed: SealedVersion, patient: str) -> View | None:
-    if query.patient is not None and patient != query.patient:
-        return None
-    if not authority.granted("search", sealed.type, patient, PARAMETER_CLASSES):
-        return None
-    return decide(authority, "read", sealed, patient)
-
-
-def _denial(trail: Trail, authority: Authority, query: Query) -> list[AuditEvent]:
+def _denials(trail: Trail, authority: Authority, query: Query) -> list[AuditEvent]:
     """Asking for a patient by id whose data the caller may not search at all is answered with nothing, the same as
     for one who doesn't exist, and recorded as the denial that it is."""
-    if query.patient is None or authority.granted("search", trail.target.resource, query.patient, PARAMETER_CLASSES):
-        return []
-    return [trail.event(error=AccessDenied(), target=Target(trail.target.resource, patient=query.patient))]
+    kind = trail.target.resource
+    denied = [
+        patient for patient in query.patients or () if not authority.granted("search", kind, patient, EVERY_CLASS)
+    ]
+    return [trail.event(error=AccessDenied(), target=Target(kind, patient=patient)) for patient in denied]
 
 
 def _releases(trail: Trail, views: Sequence[View]) -> list[AuditEvent]:
-    """A line per patient whose data is returned; it names the resource where there is only one."""
-    by_patient: dict[str, list[View]] = {}
+    """A line per patient and type whose data is returned; it names the resource where there is only one."""
+    groups: dict[tuple[str, str], list[View]] = {}
     for view in views:
-        by_patient.setdefault(view.patient, []).append(view)
-    return [trail.event(_classes(group), target=_target(group)) for group in by_patient.values()]
+        groups.setdefault((view.patient, view.sealed.type), []).append(view)
+    return [trail.event(_classes(group), target=_target(group)) for group in groups.values()]
 
 
 def _classes(views: Iterable[View]) -> frozenset[DataClass]:
@@ -146,17 +156,23 @@ def _target(views: Sequence[View]) -> Target:
     return first if len(views) == 1 else Target(first.resource, patient=first.patient)
 
 
-def _open(trail: Trail, views: Iterable[View]) -> Iterable[Released]:
+def _open(trail: Trail, views: Iterable[View]) -> list[Released]:
+    found = []
     for view in views:
         try:
-            yield reveal(trail, view)
+            found.append(reveal(trail, view))
         except Gone:  # erased since it was looked at
             continue
+    return found
 
 
-def _links(type: str, query: Query, cursor: str | None, base_url: str) -> dict[str, str]:
-    here = [("_cursor", query.cursor)] if query.cursor else []
-    links = {"self": f"{base_url}/{type}?{urlencode(query.parameters + here)}"}
-    if cursor is not None:
-        links["next"] = f"{base_url}/{type}?{urlencode([*query.parameters, ('_cursor', cursor)])}"
-    return links
+def _placed(released: Iterable[Released]) -> list[tuple[str, bytes]]:
+    return [(f"{each.type}/{each.id}", each.body) for each in released]
+
+
+def _links(place: str, asked: Query, following: str | None, *, posted: bool) -> dict[str, str]:
+    """Relation -> URL. What was posted may tell about a person: the link to itself leaves it out."""
+    own = [("_cursor", asked.cursor), *asked.given] if asked.cursor else list(asked.given)
+    itself = f"{place}/_search" if posted else "?".join(filter(None, (place, urlencode(own))))
+    links = {"self": itself}
+    return links if following is None else links | {"next": f"{place}?{urlencode([('_cursor', following)])}"}

@@ -6,6 +6,7 @@ The models themselves are lenient (a string stands for a number, JSON text for a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,17 +17,19 @@ from fhir_core.types import FhirBase
 from fhir_core.utils import get_fhir_type_name, is_list_type
 from pydantic.fields import FieldInfo
 
-from phivault.records.bindings import required_codes
+from phivault.records.bindings import required_codes, required_form
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One element. ``primitive`` is its FHIR primitive type, "" for an object; ``codes`` its required value set;
+    """One element. ``primitive`` is its FHIR primitive type, "" for an object; ``codes`` its required value set, or
+    ``form`` what its codes look like;
     ``targets`` the types that a reference may name; ``any_resource`` marks a place for whole resources."""
 
     primitive: str
     repeats: bool
     codes: frozenset[str] | None
+    form: re.Pattern[str] | None
     targets: frozenset[str] | None
     base: type[FhirBase] | None
     any_resource: bool
@@ -51,6 +54,7 @@ def _slot(model: type[FHIRAbstractModel], name: str, field: FieldInfo) -> Slot:
         primitive="" if base else get_fhir_type_name(field, "R4B."),
         repeats=is_list_type(field),
         codes=None if base else required_codes(model.__name__, name, extra.get("enum_values", ())),
+        form=None if base else required_form(model.__name__, name),
         targets=targets or None,
         base=base,
         any_resource=base is not None and base.get_model_klass().__name__ == "Resource",

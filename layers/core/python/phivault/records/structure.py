@@ -12,7 +12,7 @@ from typing import Any
 from phivault.records.findings import MAX_FINDINGS, Finding
 from phivault.records.primitives import primitive_problem
 from phivault.records.shapes import Slot, shape
-from phivault.records.types import CONTAINED_ONLY, TYPES, model
+from phivault.records.types import CONTAINED_ONLY, NEVER_CONTAINED, TYPES, model
 
 _TARGET = re.compile(r"([A-Z][A-Za-z]{0,63})/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 
@@ -58,6 +58,8 @@ class _Walk:
             rule = primitive_problem(slot.primitive, value)
             if rule is None and slot.codes is not None and value not in slot.codes:
                 rule = "must be a code of the required value set"
+            if rule is None and slot.form is not None and not slot.form.fullmatch(str(value)):
+                rule = "must have the form of the required value set's codes"
             if rule is not None:
                 self._add(path, rule)
         elif not isinstance(value, dict) or not value:
@@ -76,7 +78,7 @@ class _Walk:
 
     def _contained(self, value: Mapping[str, Any], path: str) -> None:
         kind = value.get("resourceType")
-        if not isinstance(kind, str) or (kind not in TYPES and kind not in CONTAINED_ONLY):
+        if not isinstance(kind, str) or kind not in TYPES.keys() - NEVER_CONTAINED | CONTAINED_ONLY:
             self._add(path, "must be a resource of a type that may be contained")
         elif "id" not in value or "contained" in value:
             self._add(path, "must have an id and contain nothing (dom-2)")

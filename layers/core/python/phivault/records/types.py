@@ -15,20 +15,32 @@ if TYPE_CHECKING:
     from fhir_core.fhirabstractmodel import FHIRAbstractModel
 
 
+MAX_BODY = 1 << 20
+"""Bytes of JSON that a resource may have, Binary apart."""
+MAX_CONTENT = 3 << 20
+"""Bytes that a Binary holds. In base64 they are within the 6 MB that a Lambda function may be given and answer."""
+MAX_BINARY = MAX_CONTENT * 4 // 3 + 4096
+"""Bytes of JSON that a Binary may have: its content in base64, and room for what stands beside it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceType:
     """``patient_element`` is the element that refers to the patient whom the resource is about, None where it is
-    about nobody. ``own_subject``: a person of their own, sealed under their own key."""
+    about nobody. ``own_subject``: a person of their own, sealed under their own key. ``max_body`` is how many bytes its
+    JSON may have."""
 
     name: str
     patient_element: str | None = None
     own_subject: bool = False
+    max_body: int = MAX_BODY
 
 
 _ROWS = (
     ResourceType("AllergyIntolerance", "patient"),
+    ResourceType("Binary", "securityContext", max_body=MAX_BINARY),
     ResourceType("CareTeam", "subject"),
     ResourceType("Condition", "subject"),
+    ResourceType("Consent", "patient"),
     ResourceType("DiagnosticReport", "subject"),
     ResourceType("DocumentReference", "subject"),
     ResourceType("Encounter", "subject"),
@@ -48,6 +60,9 @@ _ROWS = (
 TYPES: Mapping[str, ResourceType] = MappingProxyType({row.name: row for row in _ROWS})
 CONTAINED_ONLY = frozenset({"Device", "Medication", "Specimen"})
 """Types that have no endpoint but may stand inside another resource."""
+NEVER_CONTAINED = frozenset({"Binary", "Consent"})
+"""Types that say nothing inside another resource: nobody may believe that such a Consent holds. A Binary stands alone:
+its limit is its own."""
 
 
 def known(name: str) -> str:
@@ -55,6 +70,10 @@ def known(name: str) -> str:
     if name not in TYPES:
         raise NotFound("No such resource type is served")
     return name
+
+
+def is_about_patients(type: str) -> bool:
+    return type == "Patient" or TYPES[type].patient_element is not None
 
 
 @cache

@@ -12,11 +12,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from phivault.errors import ContentTooLarge
 from phivault.records.findings import MAX_FINDINGS, Finding, InvalidResource
 from phivault.records.json_members import parse
 from phivault.records.structure import findings
-from phivault.records.types import known, model
+from phivault.records.types import MAX_CONTENT, known, model
 
+_SPACE = re.compile(r"\s+")
 _NAME = re.compile(r"_?[a-z][A-Za-z0-9]{0,63}")
 _PYTHON_NAMES = {"class_fhir": "class"}
 _RULES = {
@@ -34,7 +36,8 @@ def validate(resource_type: str, members: Mapping[str, bytes], *, id: str | None
     """Check one resource, its members as ``split`` gives them, with or without ``resourceType`` and ``id``.
 
     ``resourceType``, where present, must be ``resource_type``; ``id``, where both are given, must be ``id``.
-    Raises InvalidResource (an InvalidInput), or NotFound for a type that isn't served.
+    Raises InvalidResource (an InvalidInput), NotFound for a type that isn't served, or ContentTooLarge for a Binary of
+    more than 3 MiB.
     """
     values = {name: parse(value) for name, value in members.items()}
     if values.pop("resourceType", known(resource_type)) != resource_type:
@@ -44,6 +47,14 @@ def validate(resource_type: str, members: Mapping[str, bytes], *, id: str | None
     found = findings(resource_type, values) or _model_findings(resource_type, values)
     if found:
         raise InvalidResource(found)
+    if resource_type == "Binary" and _decoded(values.get("data", "")) > MAX_CONTENT:
+        raise ContentTooLarge(f"A Binary holds at most {MAX_CONTENT} bytes")
+
+
+def _decoded(data: str) -> int:
+    """How many bytes a valid base64 text stands for."""
+    text = _SPACE.sub("", data) if len(data) > MAX_CONTENT else data
+    return len(text) // 4 * 3 - text.count("=", -2)
 
 
 def _model_findings(resource_type: str, values: Mapping[str, Any]) -> list[Finding]:

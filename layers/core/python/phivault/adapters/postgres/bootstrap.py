@@ -1,7 +1,8 @@
-"""The database and its two roles, made once per server by its administrator.
+"""The database and its roles, made once per server by its administrator.
 
-``phivault_owner`` owns the database and runs migrations. ``phivault_app`` is what functions sign in as: it owns
-nothing, creates nothing (no temporary tables either) and may not run anonymous code blocks.
+``phivault_owner`` owns the database and runs migrations. ``phivault_app`` is what functions sign in as, and
+``phivault_rotator`` what the one signs in as that rotates keys and forgets erased people. Neither owns anything,
+creates anything (no temporary tables either) or may run anonymous code blocks; migrations say what they may call.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from phivault.adapters.postgres.operators import connect_operator
 DATABASE = "phivault"
 OWNER = "phivault_owner"
 APP = "phivault_app"
+ROTATOR = "phivault_rotator"
+ROLES = (OWNER, APP, ROTATOR)
 
 _PRIVILEGES = (
     "REVOKE ALL ON DATABASE phivault FROM PUBLIC",
-    "GRANT CONNECT ON DATABASE phivault TO phivault_app",
+    "GRANT CONNECT ON DATABASE phivault TO phivault_app, phivault_rotator",
     "REVOKE ALL ON SCHEMA public FROM PUBLIC",
     # DO blocks could write to the server's log; calling functions that exist needs no such right.
     "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC",
@@ -35,7 +38,7 @@ def bootstrap(dsn_admin: str, passwords: Mapping[str, str]) -> None:
     A role without a password signs in by IAM (Aurora's ``rds_iam``). Passwords leave as SCRAM verifiers.
     """
     with connect_operator(dsn_admin, autocommit=True) as connection:
-        for role in (OWNER, APP):
+        for role in ROLES:
             _ensure_role(connection, role, passwords.get(role))
         connection.execute("GRANT phivault_owner TO CURRENT_USER")
         if not connection.execute("SELECT FROM pg_database WHERE datname = 'phivault'").rowcount:

@@ -79,6 +79,9 @@ _EXPORT: Final = _coding(DCM, "110106", "Export")
 _AUDIT_USED: Final = _coding(DCM, "110101", "Audit Log Used")
 _AUTHENTICATION: Final = _coding(DCM, "110114", "User Authentication")
 _ACTIVITY: Final = _coding(DCM, "110100", "Application Activity")
+_ALERT: Final = _coding(DCM, "110113", "Security Alert")
+_OVERRIDE: Final = _coding(DCM, "110127", "Emergency Override Started")
+_OVERRIDE_OVER: Final = _coding(DCM, "110138", "Emergency Override Stopped")
 _LOGIN: Final = _coding(DCM, "110122", "Login")
 _LOGOUT: Final = _coding(DCM, "110123", "Logout")
 
@@ -94,12 +97,19 @@ _KINDS: Final[dict[Action, _Kind]] = {
     Action.UPDATE: _restful("update", "U", "Update", _WRITES),
     Action.DELETE: _restful("delete", "D", "Delete", _DELETES),
     Action.SEARCH: _restful("search-type", "E", "Query"),
+    Action.HISTORY: _restful("history-instance", "R", "Read", _SENDS),
+    Action.EVERYTHING: _restful("operation", "E", "Query"),
+    Action.VALIDATE: _restful("operation", "E"),
     Action.TRANSACTION: _restful("transaction", "E"),
+    Action.BATCH: _restful("batch", "E"),
     Action.FHIR_AUDIT_SEARCH: _restful("search-type", "E", "Query"),
     Action.FHIR_AUDIT_READ: _restful("read", "R", "Read", _SENDS),
     Action.SIGN_OUT: _Kind(_AUTHENTICATION, _LOGOUT, "E"),
     Action.MFA_ENROL: _Kind(_coding(DCM, "110137", "User Security Attributes Changed"), None, "U"),
     Action.AUDIT_EXPORT: _Kind(_EXPORT, _AUDIT_USED, "R"),
+    # DICOM PS3.15 A.5.3.11: an emergency override is a security alert.
+    Action.BREAK_GLASS_OPEN: _Kind(_ALERT, _OVERRIDE, "E"),
+    Action.BREAK_GLASS_END: _Kind(_ALERT, _OVERRIDE_OVER, "E"),
 }
 _VERBS: Final = {"create": "C", "read": "R", "search": "E", "update": "U", "delete": "D", "destroy": "D", "open": "R"}
 

@@ -14,7 +14,7 @@ from phivault.errors import InvalidInput
 
 _ID = re.compile(r"[A-Za-z0-9=._:-]{1,128}")
 _METHOD = re.compile(r"[A-Z]{1,16}|-")
-_ROUTE = re.compile(r"[A-Za-z0-9._/{}+:-]{1,256}")
+_ROUTE = re.compile(r"[A-Za-z0-9._/{}+:$-]{1,256}")
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _WORD = re.compile(r"[A-Za-z0-9_-]{0,64}")
 

@@ -12,6 +12,8 @@ from phivault.audit.reconcile.claims import Mention
 from phivault.errors import IntegrityError, InvalidInput
 
 TENANT: Final = "Tenant"
+INDEX: Final = "Index"
+"""The subject of the key that search tokens are made under: every write and many a search take it."""
 RECONCILIATION: Final = "Reconciliation"
 """The resource of events about the comparison itself."""
 BY_GATEWAY: Final = "> gateway"
@@ -21,6 +23,8 @@ _RELATED: Final = "RelatedPerson"
 _USER: Final = "User"
 _UNATTRIBUTED: Final = "Unattributed"
 _KEY: Final = "SubjectKey"
+_PROJECT: Final = "project:"
+"""Before the research project's name, in a flag of what was asked for in it: its key makes the pseudonyms."""
 _READ: Final = (
     "action",
     "tenant",
@@ -44,9 +48,8 @@ def of_line(line: bytes) -> Mention | None:
             values = {name: members[name] for name in _READ}
             if not all(isinstance(value, str) for value in values.values()):
                 raise TypeError
-            return Mention(
-                datetime.fromisoformat(members["timestamp"]).timestamp(), tuple(dict.fromkeys(_keys(values)))
-            )
+            keys = [*_keys(values), *_projects(values["tenant"], members["flags"])]
+            return Mention(datetime.fromisoformat(members["timestamp"]).timestamp(), tuple(dict.fromkeys(keys)))
     except (ValueError, KeyError, TypeError, RecursionError):
         raise IntegrityError("A line of the log is none that this version knows") from None
     if kind == "withheld":
@@ -96,10 +99,17 @@ def _users(event: dict[str, Any]) -> Iterator[str]:
         yield "*"
 
 
+def _projects(tenant: str, flags: list[str]) -> Iterator[str]:
+    for flag in flags:
+        if isinstance(flag, str) and flag.startswith(_PROJECT):
+            yield of_subject(tenant, f"Project/{flag.removeprefix(_PROJECT)}")
+
+
 def _keys(event: dict[str, Any]) -> Iterator[str]:
     tenant = event["tenant"]
     yield of_request(event["request_id"])
     yield of_subject(tenant, TENANT)
+    yield of_subject(tenant, INDEX)
     if event["patient"]:
         yield of_subject(tenant, f"Patient/{event['patient']}")
     if event["personal_subject"]:

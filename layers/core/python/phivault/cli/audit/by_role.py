@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from phivault.cli.api import Api, direct
 from phivault.cli.audit.download import Fetch
+from phivault.cli.signed_in import signed_in
 from phivault.errors import AccessDenied, Unavailable
 
 PATIENCE: Final = 960.0
@@ -20,7 +21,7 @@ EXPORTS: Final = "/v1/audit/exports"
 
 def order(role: str, tenant: str, since: int, *, open: bool) -> ApiExport:
     """Once it is done. Raises what the API refuses with, Unavailable for a failure."""
-    api = Api.sign_in(role, tenant)
+    api = signed_in(role, tenant)
     ordered = api.call("POST", EXPORTS, {"since": since, "open": open})
     path, until = f"{EXPORTS}/{ordered['id']}", time.monotonic() + PATIENCE
     while (found := api.call("GET", path))["status"] in ("queued", "running"):

@@ -21,6 +21,8 @@ def lines_of(folder: Folder) -> list[str]:
             if hashlib.sha256(body).hexdigest() != listed.sha256:
                 raise IntegrityError(f"{segment.lines} isn't what the manifest says")
     except NotFound:
+        if not folder.root.is_dir():
+            raise InvalidInput(f"{folder.root} is no folder: name that of an export") from None
         raise InvalidInput(f"{folder.root} is no whole export: a file is missing") from None
     except IntegrityError as error:
         raise InvalidInput(f"{folder.root} is no whole export: {error.detail}") from None

@@ -41,7 +41,7 @@ class Call:
 
     def require(self, permission: str) -> None:
         """Raises AccessDenied, or SignInAgain where a new sign-in would help."""
-        self.decider.require(self.principal, permission, "This role may not do that with users")
+        self.decider.require(self.principal, permission)
 
     def user(self, user_id: str) -> User:
         """Raises NotFound for whoever isn't a user of the caller's tenant."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from phivault.access.roles import Role
-from phivault.errors import InvalidInput, UnsupportedParameter
+from phivault.errors import InvalidInput
 from phivault.identity.claims import OPAQUE_ID, PATIENT_ID
-from phivault.identity.inputs import Body, Email
+from phivault.identity.inputs import Email
+from phivault.inputs import Body, known, rule, whole_number
 
 PARAMETERS = ("cursor", "limit")
 LISTED = 50
@@ -29,7 +29,7 @@ class ChangeRole(Body):
     @model_validator(mode="after")
     def _a_patient_for_patients(self) -> Self:
         if (self.role is Role.PATIENT) != (self.patient_id is not None):
-            raise PydanticCustomError("patient_id_with_the_role_patient_alone", "no other role has one")
+            raise rule("takes patient_id with the role patient, and with no other")
         return self
 
 
@@ -41,6 +41,12 @@ class InviteUser(Body):
     patient_id: PatientId | None = None
 
     @property
+    def needs_approval(self) -> bool:
+        """Whether it takes two people: whoever is invited would see PHI or decide about access. A patient who isn't
+        linked to anybody stands for nobody."""
+        return self.role is not Role.PATIENT or self.patient_id is not None
+
+    @property
     def is_grave(self) -> bool:
         """Whether it gives power over users, or opens somebody's record: a security officer is to hear of it."""
         return self.role is Role.TENANT_ADMIN or self.patient_id is not None
@@ -48,18 +54,15 @@ class InviteUser(Body):
     @model_validator(mode="after")
     def _a_patient_for_patients(self) -> Self:
         if self.patient_id is not None and self.role is not Role.PATIENT:
-            raise PydanticCustomError("patient_id_with_the_role_patient_alone", "no other role has one")
+            raise rule("takes patient_id with the role patient alone")
         return self
 
 
 def page(parameters: Mapping[str, str], most: int) -> tuple[str, int]:
     """The id to go on after, and how many. Raises UnsupportedParameter or InvalidInput."""
-    if set(parameters) - set(PARAMETERS):
-        raise UnsupportedParameter("Supported: " + ", ".join(PARAMETERS))
-    limit, cursor = parameters.get("limit", str(most)), parameters.get("cursor", "")
-    if not (limit.isascii() and limit.isdecimal() and len(limit) < 5 and 0 < int(limit) <= most):
-        raise InvalidInput(f"limit: 1 to {most}")
+    known(parameters, PARAMETERS)
+    limit, cursor = whole_number(parameters, "limit", most), parameters.get("cursor", "")
     # A place in the caller's own tenant, whatever it says: the tenant isn't part of it.
     if cursor and not OPAQUE_ID.fullmatch(cursor):
-        raise InvalidInput("cursor is not one that an earlier page answered")
-    return cursor, int(limit)
+        raise InvalidInput("cursor: has to be one that an earlier page answered")
+    return cursor, limit

@@ -12,11 +12,11 @@ from phivault.audit.system import system_event
 from phivault.errors import Conflict, InvalidInput, NotFound, PhivaultError
 from phivault.identity import invitations
 from phivault.identity.claims import TENANT_ID
-from phivault.identity.inputs import read
 from phivault.identity.invitations import Invitation
 from phivault.identity.service import Identity
 from phivault.identity.users.call import changed_to
 from phivault.identity.users.inputs import InviteUser
+from phivault.inputs import read
 
 
 def invite_by_operator(identity: Identity, tenant: str, body: bytes, *, by: str, new: bool = False) -> Invitation:

@@ -35,13 +35,17 @@ def offboard(call: Call, user_id: str) -> Offboarded:
         if user.status is not Status.OFFBOARDED:
             call.identity.directory.change_status(call.tenant, user_id, Status.OFFBOARDED)
         sessions = end_access(call.identity, user_id, disable=True)
-        _cancel_reset(call, user_id)
+        _cancel_pending(call, user_id)
         ended = call.identity.now()
         call.record(Action.USER_OFFBOARD, user_id, flags=("access:ended", f"sessions:ended:{sessions}"))
         return Offboarded(sessions, ending, ended)
 
 
-def _cancel_reset(call: Call, user_id: str) -> None:
+def _cancel_pending(call: Call, user_id: str) -> None:
+    asked = call.identity.proposals.proposal(call.tenant, user_id)
+    if asked is not None:
+        with suppress(Conflict):  # nobody offboarded gets another role
+            call.identity.proposals.drop(asked)
     reset = call.identity.mfa_resets.reset(user_id)
     if reset is not None:
         with suppress(Conflict):  # cancelled or used meanwhile: there is none left either way

@@ -1,4 +1,4 @@
-"""Show one user: who they are, and whether a reset of their factors is under way."""
+"""Show one user: who they are, and whether a reset of their factors or another role is under way."""
 
 from __future__ import annotations
 
@@ -15,5 +15,7 @@ def show_user(call: Call, user_id: str) -> dict[str, Any]:
         call.require("admin:users")
         user = call.user(user_id)
         reset = call.identity.mfa_resets.reset(user_id)
+        asked = call.identity.proposals.proposal(call.tenant, user_id)
         call.record(Action.USER_READ, user_id, classes=RELEASED, patient=user.patient_id or "")
-        return shown(user, call.address(user)) | {"mfa_reset": reset.shown() if reset else None}
+        under_way = {"mfa_reset": reset.shown() if reset else None, "role_change": asked.shown() if asked else None}
+        return shown(user, call.address(user)) | under_way

@@ -1,0 +1,1 @@
+"""A tenant's own policies: proposed by one person, approved by another, versioned, rolled back."""

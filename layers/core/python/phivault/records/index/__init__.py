@@ -1,0 +1,1 @@
+"""The blind index: what a search finds sealed resources by. The format: docs/search-index.md."""
