@@ -95,12 +95,21 @@ def test_then_it_is_as_new(
     assert kept(admin, tenant) == {"p2"}
 
 
+@pytest.mark.parametrize("tells_statistics", [False, True])
 def test_each_commit_under_a_key_takes_the_oldest_few_of_its_tenant(
-    tenant: str, other_tenant: str, commit: Commit, age: Callable[..., None], admin: psycopg.Connection
+    tenant: str,
+    other_tenant: str,
+    commit: Commit,
+    age: Callable[..., None],
+    admin: psycopg.Connection,
+    tells_statistics: bool,
 ) -> None:
+    """Also where statistics say that a tenant has next to no rows: plans then ask for the oldest once a row."""
+    commit("theirs", "p1", of=other_tenant)
+    if tells_statistics:
+        admin.execute("ANALYZE app.idempotency")
     for number in range(10, 40):
         commit(f"old {number}", f"p{number}")
-    commit("theirs", "p1", of=other_tenant)
     age(OVER)
     age(OVER, of=other_tenant)
     commit("first", "p91")

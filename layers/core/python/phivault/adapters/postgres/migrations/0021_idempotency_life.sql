@@ -36,11 +36,12 @@ DECLARE
 BEGIN
   DELETE FROM app.idempotency AS i
   WHERE i.tenant_id = NEW.tenant_id AND i.principal = NEW.principal AND i.key_hash = NEW.key_hash AND i.at <= ended;
-  DELETE FROM app.idempotency AS i
-  USING (
+  -- Materialized, since a plan may ask a subquery once a row, and each time it would lock the next 20.
+  WITH aged AS MATERIALIZED (
     SELECT o.principal, o.key_hash FROM app.idempotency AS o
     WHERE o.tenant_id = NEW.tenant_id AND o.at <= ended
-    ORDER BY o.at LIMIT 20 FOR UPDATE SKIP LOCKED) AS aged
+    ORDER BY o.at LIMIT 20 FOR UPDATE SKIP LOCKED)
+  DELETE FROM app.idempotency AS i USING aged
   WHERE i.tenant_id = NEW.tenant_id AND i.principal = aged.principal AND i.key_hash = aged.key_hash;
   RETURN NEW;
 END
