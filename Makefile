@@ -2,6 +2,7 @@
 .PHONY: help setup run test check bench synth e2e openapi lock
 PORT ?= 8080
 WORKERS ?= 2
+PYTEST ?= pytest
 PY := .venv/bin/python
 
 help: ## list these commands
@@ -14,7 +15,7 @@ run: setup ## run the whole product on this machine, http://127.0.0.1:$(PORT)
 	@PORT=$(PORT) exec $(PY) -m local.run
 
 test: setup ## run every test that needs no extra system package, in $(WORKERS) processes
-	@$(PY) -m pytest -q -m "not infra" -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(PY) -m $(PYTEST) -q -m "not infra" -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: ## ruff, mypy strict, import-linter, Cedar policies, bandit, secrets scan
 	@local/setup.sh infra
