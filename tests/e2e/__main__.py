@@ -101,6 +101,8 @@ class Run:
 
     def _start(self) -> None:
         self.journal.part("An account on this machine")
+        with self.journal.needed("the CDK's command is installed from the hashed lock"):
+            deploy.install_cdk()
         with self.journal.needed("PostgreSQL 17 starts (TLS 1.3, SCRAM)"):
             self.postgres = Postgres.start(self.folder / "postgres")
             self.ends.callback(self.postgres.stop)

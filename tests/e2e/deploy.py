@@ -36,14 +36,22 @@ TIMEOUT = 400.0
 
 
 def install_cdk() -> Path:
-    """The CDK's command, of the pinned and hashed version. Needs node, npm and npm's registry or cache."""
+    """The CDK's command, of the pinned and hashed version. Needs node, npm and npm's registry or cache, so it is first
+    called before the environment is the emulator's, whose roots the registry's certificate doesn't come from."""
     folder = Path(__file__).parent
     lock = (folder / "package-lock.json").read_bytes()
     command, stamp = folder / "node_modules" / ".bin" / "cdk", folder / "node_modules" / ".ready"
     if not command.exists() or not stamp.exists() or stamp.read_bytes() != lock:
         if shutil.which("npm") is None:
             raise Failed("npm isn't installed: the CDK's command runs on Node 20 or later")
-        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder)], check=True)
+        made = subprocess.run(
+            ["npm", "ci", "--no-audit", "--no-fund", "--prefix", str(folder)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode != 0:
+            raise Failed(f"npm ci ended with status {made.returncode}: {made.stderr[-1000:]}")
         stamp.write_bytes(lock)
     return command
 
