@@ -154,7 +154,6 @@ def test_the_application_may_call_exactly_these_functions(admin: psycopg.Connect
         "search_among",
         "search_among_holding",
         "recent_holding",
-        "holds",
         "of_subjects",
         "find_idempotent",
         "idempotency_life",
@@ -187,7 +186,7 @@ def test_every_function_has_a_fixed_search_path(admin: psycopg.Connection) -> No
     assert {name for name, definer, *_ in rows if definer} == {"tenant", "reseal", "end_idempotency"}
     bound = {name for name, _, _, is_bound in rows if is_bound}  # its names were looked up when it was made
     assert bound == {"key_version", "idempotency_life", "listed", "lists", "lists_of_both"}
-    qualified = {"holds_of_both"}  # gives every name with its schema (0022)
+    qualified = {"holds_of_both"}  # gives every name with its schema (0018)
     others = [config for name, _, config, _ in rows if name not in bound | qualified]
     assert all("search_path=pg_catalog, pg_temp" in config for config in others)
 
