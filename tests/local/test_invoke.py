@@ -185,7 +185,7 @@ class TestTheAdapters:
             raise WorkerDied("ValueError")
 
         functions.answer = fail
-        with pytest.raises(Unavailable, match="failed"):
+        with pytest.raises(Unavailable, match="The function sealer failed"):
             lambda_invoke.invoke("sealer", {}, wait_seconds=5)
         with pytest.raises(Unavailable, match="ResourceNotFound"):
             lambda_invoke.invoke("nothing", {}, wait_seconds=5)

@@ -18,7 +18,7 @@ def invoke(function: str, payload: dict[str, Any], *, wait_seconds: float) -> di
         )
         body = answer["Payload"].read()
     if "FunctionError" in answer:
-        raise Unavailable("A function failed")
+        raise Unavailable(f"The function {_name(function)} failed: its log says why")
     return _object(body)
 
 
@@ -26,6 +26,11 @@ def invoke_later(function: str, payload: dict[str, Any]) -> None:
     """Returns once Lambda has taken the event. Lambda tries again where the function fails. Raises Unavailable."""
     with translated("Lambda"):
         client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(payload).encode())
+
+
+def _name(function: str) -> str:
+    """Of a name or an ARN, without the account."""
+    return function.split(":")[6] if function.startswith("arn:") else function
 
 
 def _object(body: bytes) -> dict[str, Any]:

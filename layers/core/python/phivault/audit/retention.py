@@ -154,10 +154,14 @@ class Retention:
         with self._recorded_hold(refusal, hold, LIFTED):
             self._store.lift(hold, hold.since)
 
-    def _unknown(self, tenant: str) -> NotFound | None:
+    def knows(self, tenant: str) -> bool:
+        """Whether the log or any rule does."""
         rules = self._store.rules()
-        known = _tenant(tenant) in rules.days or any(hold.tenant == tenant for hold in rules.holds)
-        return None if known or self._knows(tenant) else NotFound(f"{UNKNOWN}; of one yet to be created, say --new")
+        ruled = _tenant(tenant) in rules.days or any(hold.tenant == tenant for hold in rules.holds)
+        return ruled or self._knows(tenant)
+
+    def _unknown(self, tenant: str) -> NotFound | None:
+        return None if self.knows(tenant) else NotFound(f"{UNKNOWN}; of one yet to be created, say --new")
 
     def _stands(self, hold: Hold) -> bool:
         return any(_same(hold, one) for one in self._store.rules().holds)

@@ -9,8 +9,10 @@ import typer
 from rich.console import Console
 
 from phivault import bootstrap
+from phivault.audit.tenants import UNKNOWN
 from phivault.cli import operator
 from phivault.cli.audit.walking import explained, resumes, walk
+from phivault.errors import NotFound
 
 app = typer.Typer(no_args_is_help=True, help="How long a tenant's records stay locked. Never shortened.")
 console = Console(highlight=False, soft_wrap=True)
@@ -22,13 +24,17 @@ State = Annotated[Path, typer.Option(help="Where an ended walk is taken up again
 
 @app.command()
 def show(tenant: Tenant) -> None:
-    """Show a tenant's period, its legal holds and what was changed when."""
+    """Show a tenant's period, its legal holds and what was changed when. Exit status 1 for a tenant that neither the
+    log nor any rule knows, 3 when AWS can't be reached."""
     with explained():
         rules = bootstrap.retention(operator.act(*NEEDED))
+        changes = rules.history(tenant)
+        if not changes and not rules.knows(tenant):
+            raise NotFound(UNKNOWN)
         console.print(f"{tenant}: {rules.days(tenant)} days")
         for hold in rules.holds(tenant):
             console.print(f"held since {hold.since} for case {hold.case}: {hold.patient or 'all records'}")
-        for change in rules.history(tenant):
+        for change in changes:
             to = f"to {change.days} days" if change.days else f"for case {change.case} {change.patient}".rstrip()
             console.print(f"{change.at} {change.what} {to}")
 
