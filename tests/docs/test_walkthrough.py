@@ -6,6 +6,7 @@ nor be nobody's emergency.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyotp
 import pytest
 
 from tests.support.stack import TOTP_STEP, RunningStack, running
@@ -78,3 +80,23 @@ def test_every_command_answers_as_shown(stack: RunningStack, tmp_path: Path) -> 
     ):
         assert shown in walk + see + create
         assert shown in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(("wrong", "missing"), [("password", "session"), ("totp_secret", "access_token")])
+def test_a_sign_in_that_is_refused_stops_there_and_says_so(
+    stack: RunningStack, tmp_path: Path, wrong: str, missing: str
+) -> None:
+    """One line, no token, and no code sent after a password that was refused."""
+    facts = json.loads((stack.folder / "demo.json").read_text())
+    facts["tenants"][stack.tenants[0]]["users"]["researcher"][wrong] = pyotp.random_base32()
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "demo.json").write_text(json.dumps(facts))
+    walk = _section(README, "Use it with curl")
+    (sign_in,) = re.findall(r"^sign_in\(\) \{\n.*?^\}\n", walk, re.DOTALL | re.MULTILINE)
+    script = f"{_commands(walk)[0]}{sign_in}TOKEN=$(sign_in researcher) || echo \"status $?, token '$TOKEN'\""
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "status 1, token ''\n"
+    (said,) = done.stderr.splitlines()
+    assert said.startswith(f"no {missing}: ")
+    assert "'status': 401" in said
