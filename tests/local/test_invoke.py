@@ -25,6 +25,9 @@ from phivault.errors import Unavailable
 from tests.support.bounded import HANGS, ends_by_itself
 from tests.support.witnessing import Log
 
+ARNS = ("arn:aws:lambda:us-east-1:123456789012:function:sealer:live", "123456789012:function:sealer")
+"""Ways besides its name to call a function."""
+
 
 class Functions:
     """What was called with what; ``answer`` is the handler."""
@@ -48,7 +51,7 @@ def url(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     listener = listen(0)
     signatures = Signatures("AKID", "secret", "us-east-1", service="lambda", also_signed=())
     later = invoke.Later(functions, (0.0, 0.0))
-    server = Server(invoke.create(["witness", "sealer"], functions, later, signatures), listener).start()
+    server = Server(invoke.create(["witness", "sealer", *ARNS], functions, later, signatures), listener).start()
     url = f"http://127.0.0.1:{port_of(listener)}"
     for name, value in {
         "AWS_ENDPOINT_URL_LAMBDA": url,
@@ -177,7 +180,7 @@ class TestTheAdapters:
     @pytest.mark.parametrize("answer", [None, 7, "text", [1]])
     def test_an_answer_that_is_no_object(self, functions: Functions, answer: object):
         functions.answer = lambda _: answer
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match=r"^The function sealer didn't answer as agreed$"):
             lambda_invoke.invoke("sealer", {}, wait_seconds=5)
 
     def test_a_function_that_fails_or_is_not_there(self, functions: Functions):
@@ -185,9 +188,10 @@ class TestTheAdapters:
             raise WorkerDied("ValueError")
 
         functions.answer = fail
-        with pytest.raises(Unavailable, match="The function sealer failed"):
-            lambda_invoke.invoke("sealer", {}, wait_seconds=5)
-        with pytest.raises(Unavailable, match="ResourceNotFound"):
+        for called in ("sealer", *ARNS):
+            with pytest.raises(Unavailable, match=r"^The function sealer failed: its log says why$"):
+                lambda_invoke.invoke(called, {}, wait_seconds=5)
+        with pytest.raises(Unavailable, match="Lambda, asked for nothing, refused: ResourceNotFound"):
             lambda_invoke.invoke("nothing", {}, wait_seconds=5)
         with pytest.raises(Unavailable, match="ResourceNotFound"):
             lambda_invoke.invoke_later("nothing", {})
@@ -195,7 +199,7 @@ class TestTheAdapters:
     def test_nobody_waits_longer_than_said_or_asks_twice(self, functions: Functions):
         go = threading.Event()
         functions.answer = lambda _: go.wait(HANGS)
-        with ends_by_itself(), pytest.raises(Unavailable, match="ReadTimeout"):
+        with ends_by_itself(), pytest.raises(Unavailable, match="asked for sealer, did not answer: ReadTimeout"):
             lambda_invoke.invoke("sealer", {}, wait_seconds=0.3)
         assert len(functions.calls) == 1
         go.set()

@@ -11,15 +11,16 @@ from phivault.errors import Unavailable
 
 def invoke(function: str, payload: dict[str, Any], *, wait_seconds: float) -> dict[str, Any]:
     """The answer of ``function`` (a name or ARN). Raises Unavailable when it fails, answers no JSON object, or doesn't
-    answer in time: it may then still be at work, so that only what can be repeated may be asked for."""
-    with translated("Lambda"):
+    answer in time, and names it: it may then still be at work, so that only what can be repeated may be asked for."""
+    name = _name(function)
+    with translated(f"Lambda, asked for {name},"):
         answer = client("lambda", read_timeout=wait_seconds, attempts=1).invoke(
             FunctionName=function, Payload=json.dumps(payload).encode()
         )
         body = answer["Payload"].read()
     if "FunctionError" in answer:
-        raise Unavailable(f"The function {_name(function)} failed: its log says why")
-    return _object(body)
+        raise Unavailable(f"The function {name} failed: its log says why")
+    return _object(body, name)
 
 
 def invoke_later(function: str, payload: dict[str, Any]) -> None:
@@ -29,15 +30,15 @@ def invoke_later(function: str, payload: dict[str, Any]) -> None:
 
 
 def _name(function: str) -> str:
-    """Of a name or an ARN, without the account."""
-    return function.split(":")[6] if function.startswith("arn:") else function
+    """Of a name, an ARN or a part of one: without the account and the version."""
+    return function.rpartition("function:")[2].partition(":")[0]
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _object(body: bytes, name: str) -> dict[str, Any]:
     try:
         found = json.loads(body)
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise Unavailable("A function didn't answer as agreed")
+        raise Unavailable(f"The function {name} didn't answer as agreed")
     return found
