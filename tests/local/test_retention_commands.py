@@ -108,6 +108,15 @@ def test_a_tenant_with_a_typing_error_is_refused_and_a_new_one_said(run: Run, te
     assert "for case 2026-0117" in run("retention", "show", *wrong)[1]
 
 
+def test_a_new_tenant_whose_hold_was_lifted_is_still_shown_its_history(run: Run, tenant: str) -> None:
+    """No line of it is in the log, and no rule stands; but somebody saw to it."""
+    new = ("--tenant", f"{tenant}-new", "--case", "2026-0117")
+    assert run("hold", "place", *new, "--new")[0] == 0
+    assert run("hold", "release", *new)[0] == 0
+    status, output = run("retention", "show", *new[:2])
+    assert (status, [line.split()[1] for line in output.splitlines()[1:]]) == (0, ["placed", "lifted"])
+
+
 def test_a_case_with_a_name_is_refused(run: Run, tenant: str) -> None:
     status, output = run("hold", "place", "--tenant", tenant, "--case", "Jane v. Hospital")
     assert (status, len(output.strip().splitlines())) == (2, 1)
