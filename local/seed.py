@@ -20,12 +20,11 @@ from typing import Any
 
 import boto3
 import httpx
-import pyotp
 
+from local import totp
 from local.bundles import generate, patient_in
 from local.stack import EMAIL_SENDER, SMS_ORIGINATION_ARN, Say, Stack
 
-TOTP_STEP = 30
 ENROLMENT_SECONDS = 4.0
 ENROLMENTS = 3
 PATIENCE = 12
@@ -177,7 +176,7 @@ class Seeder:
             first = self._post("auth/sign-in", {"email": email, "password": password})
             setup = self._post("auth/mfa/totp", {"session": first["session"]})
             # The step before this one: it counts once, and the current one stays usable for whoever signs in now.
-            code = pyotp.TOTP(setup["secret"]).at(int(time.time()) - TOTP_STEP)
+            code = totp.code(setup["secret"], totp.step() - 1)
             challenge = {"challenge": "MFA_SETUP", "session": setup["session"], "email": email, "code": code}
             answer = self._answer("auth/challenge", json=challenge)
             if answer.status_code != 401:  # on a busy machine the next step may begin before the code arrives
@@ -218,7 +217,7 @@ def _bearer(token: str) -> dict[str, str]:
 
 def _away_from_the_end_of_a_step() -> None:
     """A code of the step before must arrive before the next step begins."""
-    left = TOTP_STEP - time.time() % TOTP_STEP
+    left = totp.STEP - time.time() % totp.STEP
     if left < ENROLMENT_SECONDS:
         time.sleep(left)
 

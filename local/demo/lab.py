@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import httpx
 import psycopg
-import pyotp
 
+from local import totp
 from local.bundles import generate
 from local.demo.exchange import Exchange
 
@@ -27,7 +27,6 @@ SECRETS = (
     *("access_token", "id_token", "refresh_token", "registration"),
 )
 SHOWN_HEADERS = ("x-purpose-of-use", "x-security-context", "if-match")
-TOTP_STEP = 30
 RECENT = 300
 
 
@@ -40,7 +39,7 @@ class Lab:
         self.http = httpx.Client(base_url=stack.base_url, timeout=30)
         self.s3: Any = boto3.client("s3", endpoint_url=stack.aws.s3_endpoint_url)
         self._steps: dict[str, int] = {}
-        self._seeded_step = _step() - 1  # users were enrolled with the code of the step before theirs
+        self._seeded_step = totp.step() - 1  # users were enrolled with the code of the step before theirs
         self._tokens: dict[tuple[str, str], tuple[str, float, float]] = {}
 
     @property
@@ -62,10 +61,8 @@ class Lab:
     def code(self, role: str, tenant: str = "") -> str:
         """A code that wasn't used yet; waits for one where the last was used up."""
         user = self.user(role, tenant)
-        while (step := max(self._steps.get(user.email, self._seeded_step) + 1, _step() - 1)) > _step() + 1:
-            time.sleep(0.5)
-        self._steps[user.email] = step
-        return pyotp.TOTP(user.totp_secret).at(step * TOTP_STEP)
+        step = self._steps[user.email] = totp.unused(self._steps.get(user.email, self._seeded_step))
+        return totp.code(user.totp_secret, step)
 
     def token(self, role: str, *, recent: bool = False, tenant: str = "") -> str:
         """An access token of a session that is signed in as any client would. With ``recent`` the sign-in counts as
@@ -180,7 +177,3 @@ def _plain(text: str) -> str:
             if isinstance(document.get(name), str):
                 document[name] = document[name][:6] + "…"
     return json.dumps(document, indent=1, ensure_ascii=False)
-
-
-def _step() -> int:
-    return int(time.time()) // TOTP_STEP

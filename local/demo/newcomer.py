@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-import pyotp
 
+from local import totp
 from local.cognito.passwords import generate
-from local.demo.lab import TOTP_STEP, Lab
+from local.demo.lab import Lab
 
 APP = "SOFTWARE_TOKEN_MFA"
 MESSAGE_SECONDS = 10
@@ -50,7 +50,7 @@ class Newcomer:
         return found[-1]["code"]
 
     def app_code(self, steps: int = 0) -> str:
-        return pyotp.TOTP(self.secret).at(int(time.time()) + steps * TOTP_STEP)
+        return totp.code(self.secret, totp.step() + steps)
 
     def enrol(self, session: str) -> httpx.Response:
         """Set up an app in a sign-in that asks for it; the answer to its first code."""

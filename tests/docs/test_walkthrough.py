@@ -18,7 +18,8 @@ from pathlib import Path
 import pyotp
 import pytest
 
-from tests.support.stack import TOTP_STEP, RunningStack, running
+from local import totp
+from tests.support.stack import RunningStack, running
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -47,7 +48,7 @@ def await_fresh_codes(stack: RunningStack, roles: Sequence[str]) -> None:
     """The reader's phone shows the code of now: wait for a step whose codes no other test has used."""
     users = [stack.user(role)["email"] for role in roles]
     used = max(stack._totp_steps.get(user, stack._seeded_step) for user in users)
-    while (step := int(time.time()) // TOTP_STEP) <= used:
+    while (step := totp.step()) <= used:
         time.sleep(0.5)
     stack._totp_steps |= dict.fromkeys(users, step + 1)
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyotp
-
+from local import totp
 from tests.support.answers import ok
 
 if TYPE_CHECKING:
     import httpx
 
     from tests.support.accounts import Account
-
-STEP = 30
 
 
 @dataclass
@@ -25,17 +21,15 @@ class App:
 
     def code(self) -> str:
         """Of the step before, this or the next one; waits where all were shown."""
-        while (step := max(self.last + 1, _now() - 1)) > _now() + 1:
-            time.sleep(0.5)
-        self.last = step
-        return self.at(step)
+        self.last = totp.unused(self.last)
+        return self.at(self.last)
 
     def at(self, step: int) -> str:
-        return pyotp.TOTP(self.secret).at(step * STEP)
+        return totp.code(self.secret, step)
 
     def wrong(self) -> str:
         """A code that no step near now has."""
-        near = {self.at(_now() + offset) for offset in range(-3, 4)}
+        near = {self.at(totp.step() + offset) for offset in range(-3, 4)}
         return next(code for code in (f"{number:06}" for number in range(10)) if code not in near)
 
 
@@ -51,7 +45,3 @@ def add(client: httpx.Client, tokens: dict[str, Any]) -> App:
     begun = ok(client.post("/me/mfa/totp", json={"refresh_token": tokens["refresh_token"]}))
     tokens["refresh_token"] = begun["refresh_token"]
     return App(begun["secret"])
-
-
-def _now() -> int:
-    return int(time.time()) // STEP

@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
+from local import totp
 from tests.support import processes
 
 if TYPE_CHECKING:
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 180.0
-END_SECONDS = 30.0
-TOTP_STEP = 30
+END_SECONDS = 60.0
 
 
 @dataclass
@@ -103,6 +104,7 @@ class RunningStack:
     facts: dict[str, Any]
     _totp_steps: dict[str, int] = field(default_factory=dict)
     _tokens: dict[tuple[str, str], tuple[dict[str, Any], float]] = field(default_factory=dict)
+    _signing_in: threading.RLock = field(default_factory=threading.RLock)
     _ends: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
@@ -110,7 +112,7 @@ class RunningStack:
         self.folder = self.run.folder
         self.pid = self.run.pid
         # Each user's app was enrolled before this moment, with the code of the step before the one it was in then.
-        self._seeded_step = int((self.folder / "demo.json").stat().st_mtime) // TOTP_STEP - 1
+        self._seeded_step = int((self.folder / "demo.json").stat().st_mtime) // totp.STEP - 1
 
     @property
     def output(self) -> str:
@@ -138,15 +140,30 @@ class RunningStack:
 
     def api(self, role: str, tenant: str | None = None) -> httpx.Client:
         """A client that is signed in as that user; paths are relative to ``/v1``."""
-        return self.anyone(Authorization=f"Bearer {self.tokens(role, tenant)['access_token']}")
+        client = self.anyone()
+        client.auth = self.bearer(role, tenant)
+        return client
+
+    def bearer(self, role: str, tenant: str | None = None) -> Callable[[httpx.Request], httpx.Request]:
+        """The ``auth`` of a client that is that user for as long as it is held: a token ends after a quarter of an
+        hour, a module on a busy machine may take longer."""
+        self.tokens(role, tenant)
+
+        def sign(request: httpx.Request) -> httpx.Request:
+            if "Authorization" not in request.headers:
+                request.headers["Authorization"] = f"Bearer {self.tokens(role, tenant)['access_token']}"
+            return request
+
+        return sign
 
     def tokens(self, role: str, tenant: str | None = None) -> dict[str, Any]:
         """What sign-in answered, kept for the session and renewed before it expires. Don't sign these out."""
         name = (tenant or self.tenants[0], role)
-        answer, until = self._tokens.get(name, ({}, 0.0))
-        if time.monotonic() >= until:
-            answer = self.sign_in(role, tenant)
-            self._tokens[name] = answer, time.monotonic() + answer["expires_in"] - 120
+        with self._signing_in:
+            answer, until = self._tokens.get(name, ({}, 0.0))
+            if time.monotonic() >= until:
+                answer = self.sign_in(role, tenant)
+                self._tokens[name] = answer, time.monotonic() + answer["expires_in"] - 120
         return answer
 
     def sign_in(self, role: str, tenant: str | None = None) -> dict[str, Any]:
@@ -162,14 +179,10 @@ class RunningStack:
 
     def code(self, role: str, tenant: str | None = None) -> str:
         """A TOTP code that hasn't counted yet: of the step before, this or the next one; waits when all are used."""
-        import pyotp
-
         user = self.user(role, tenant)
         last = self._totp_steps.get(user["email"], self._seeded_step)
-        while (step := max(last + 1, _step() - 1)) > _step() + 1:
-            time.sleep(0.5)
-        self._totp_steps[user["email"]] = step
-        return pyotp.TOTP(user["totp_secret"]).at(step * TOTP_STEP)
+        step = self._totp_steps[user["email"]] = totp.unused(last)
+        return totp.code(user["totp_secret"], step)
 
     def environment_of(self, function: str) -> dict[str, str]:
         """The variables that the execution environments of ``function`` were given."""
@@ -203,10 +216,6 @@ class RunningStack:
             answer = httpx.post(f"{self.base_url}/v1{path}", json=body, timeout=30)
         document: dict[str, Any] = answer.json()
         return document
-
-
-def _step() -> int:
-    return int(time.time()) // TOTP_STEP
 
 
 @pytest.fixture(scope="session")
