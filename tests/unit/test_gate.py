@@ -46,8 +46,12 @@ def test_what_fails_alone_once_has_failed(passed_before: int) -> None:
     assert run.codes == []
 
 
-def test_many_failures_are_not_tried_again() -> None:
-    assert gate(WHOLE, Runs(1), lambda: [f"a::{number}" for number in range(FORGIVEN + 1)]) == 1
+def test_failures_all_over_are_not_tried_again() -> None:
+    assert gate(WHOLE, Runs(1), lambda: [f"{number}.py::test" for number in range(FORGIVEN + 1)]) == 1
+
+
+def test_what_many_tests_of_a_file_wait_for_is_one() -> None:
+    assert gate(WHOLE, Runs(1, *[0] * TIMES), lambda: [f"a.py::{number}" for number in range(300)]) == 0
 
 
 @pytest.mark.parametrize("code", [2, 3, 4, 5, -9])
