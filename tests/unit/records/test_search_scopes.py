@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from phivault.access.roles import Role
+from phivault.audit.event import Action
 from phivault.phi.catalogue import classify
 from phivault.phi.data_class import DataClass
 from phivault.records import search_ways
+from phivault.records.authorise import Authority
 from phivault.records.call import Call
-from phivault.records.index.criterion import criterion
+from phivault.records.events import Target, Trail
+from phivault.records.index.criterion import Criterion, criterion
 from phivault.records.index.key import index_key
 from phivault.records.index.parameters import parameters
 from phivault.records.index.tokens import tokens
@@ -21,12 +24,19 @@ from phivault.records.json_members import split
 from phivault.records.read import read
 from phivault.records.reseal import resealed
 from phivault.records.search import search
+from phivault.records.search_scopes import Scope, Scopes
 from phivault.records.types import TYPES
 from tests.support.facts import Given
 from tests.support.records_fakes import BASE_URL, World, a_patient
 
 ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 ALL = Given(frozenset({"administrative", "identifying", "clinical", "sensitive"}))
+ADMINISTRATIVE, IDENTIFYING = DataClass.ADMINISTRATIVE, DataClass.IDENTIFYING
+CLINICAL, SENSITIVE = DataClass.CLINICAL, DataClass.SENSITIVE
+CODE = criterion("DiagnosticReport", "code", [f"{ICD}|F32.9"])
+STATUS = criterion("DiagnosticReport", "status", ["final"])
+WHOSE = criterion("DiagnosticReport", "patient", ["p"])
+PATIENTS = ("all", "all-2", "plain", "plain-2", "stranger")
 
 
 def a_report(patient: str, code: str) -> dict[str, Any]:
@@ -50,6 +60,68 @@ def pages(world: World, call: Call, **asked: str) -> list[str]:
             return ids
         cursor = following[0].partition("_cursor=")[2]
         found = search(world.records, call, "DiagnosticReport", [("_cursor", cursor)], base_url=BASE_URL)
+
+
+def scopes(world: World, role: Role, *criteria: Criterion, type: str = "DiagnosticReport") -> Scopes:
+    """Of a search by someone of this role."""
+    trail = Trail(world.records, world.call(role, user_id="someone"), Action.SEARCH, Target(type))
+    return Scopes(trail, Authority(trail), type, criteria)
+
+
+def scope(world: World, patients: tuple[str, ...] | None, *asked: tuple[Criterion, set[DataClass]]) -> Scope:
+    """About these patients, by each criterion for elements of these classes."""
+    key = index_key(world.records.keys, "north")
+    return Scope(patients, tuple(each.groups(key, classes) for each, classes in asked))
+
+
+def relate(world: World) -> None:
+    """Someone to the patients: "all" are seen with the sensitive class, "plain" without it, "stranger" not at all."""
+    for patient in ("all", "all-2", "plain", "plain-2"):
+        world.facts.plain_members.add(("north", patient, "someone"))
+        if patient.startswith("all"):
+            world.facts.given["north", patient, "someone"] = [ALL]
+
+
+def test_of_each_patient_is_asked_what_the_caller_may_search_by(world: World) -> None:
+    relate(world)
+    asked = scopes(world, Role.CLINICIAN, CODE, STATUS).among(PATIENTS)
+    raised = {ADMINISTRATIVE, IDENTIFYING, SENSITIVE}
+    assert asked == [
+        scope(world, ("all", "all-2"), (CODE, {CLINICAL, SENSITIVE}), (STATUS, raised)),
+        scope(world, ("plain", "plain-2"), (CODE, {CLINICAL}), (STATUS, raised - {SENSITIVE})),
+    ]
+
+
+def test_whose_it_is_takes_no_class_and_gives_none(world: World) -> None:
+    """Where nothing raised it that part of the index is asked of everybody, and no other is asked for it."""
+    relate(world)
+    assert scopes(world, Role.CLINICIAN, WHOSE).among(("all", "plain", "stranger")) == [
+        scope(world, ("all",), (WHOSE, {IDENTIFYING, SENSITIVE})),
+        scope(world, ("plain",), (WHOSE, {IDENTIFYING})),
+        scope(world, ("stranger",), (WHOSE, set())),
+    ]
+    assert scopes(world, Role.CLINICIAN, WHOSE, STATUS).among(("stranger",)) == []
+
+
+def test_of_everybody_is_asked_what_strangers_may_be_searched_by(world: World) -> None:
+    """And of those whom the caller may search by more, that too."""
+    relate(world)
+    usual = {ADMINISTRATIVE, IDENTIFYING}
+    assert scopes(world, Role.CARE_COORDINATOR, STATUS).of_all(PATIENTS) == [
+        scope(world, None, (STATUS, usual)),
+        scope(world, ("all", "all-2"), (STATUS, {*usual, SENSITIVE})),
+    ]
+    assert scopes(world, Role.CARE_COORDINATOR, STATUS, CODE).of_all(PATIENTS) == [
+        scope(world, ("all", "all-2"), (STATUS, {*usual, SENSITIVE}), (CODE, {CLINICAL, SENSITIVE})),
+    ]
+    assert scopes(world, Role.CLINICIAN, STATUS).of_all(("stranger",)) == []
+
+
+def test_relations_are_told_apart_where_they_could_add_a_class(world: World) -> None:
+    assert scopes(world, Role.CARE_COORDINATOR, STATUS).tells_relations_apart
+    assert scopes(world, Role.CLINICIAN, CODE).tells_relations_apart
+    by_name = criterion("Organization", "name", ["north"])
+    assert not scopes(world, Role.CLINICIAN, by_name, type="Organization").tells_relations_apart
 
 
 @pytest.mark.parametrize("role", [Role.CLINICIAN, Role.CARE_COORDINATOR])
