@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import doctest
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from phivault import bootstrap, embedding, settings
-from phivault.audit.canonical import EventLine, parse
 from phivault.audit.event import Action, AuditEvent
-from phivault.audit.query import By, Partition
+from phivault.audit.query import search
 from phivault.errors import AccessDenied, Gone, IntegrityError, InvalidInput, Unavailable
 from phivault.ids import uuid7
 
@@ -44,9 +42,7 @@ def tenant() -> str:
 
 def recorded(tenant: str) -> list[AuditEvent]:
     """Oldest first."""
-    today = Partition(By.DAY, tenant, period=f"{datetime.now(UTC):%Y%m%d}")
-    rows = bootstrap.audit_index().newest(today, lowest="0", below="9", limit=100)
-    return [line.event for line in (parse(row.line) for row in reversed(rows)) if isinstance(line, EventLine)]
+    return [each.entry.event for each in reversed(search(bootstrap.audit_index(), tenant, limit=100).found)]
 
 
 def test_the_page_shows_what_happens() -> None:

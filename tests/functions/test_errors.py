@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
+import termios
 import uuid
-from threading import Timer
+from array import array
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,13 +90,26 @@ def _patient_key(stack: RunningStack, patient: str) -> str:
     return _key(Partition(By.PATIENT, stack.tenants[0], patient))
 
 
+def _unread(pid: int) -> int:
+    """How many bytes wait in the process's standard input, which is a pipe."""
+    count = array("i", [0])
+    with Path(f"/proc/{pid}/fd/0").open("rb", buffering=0) as pipe:
+        fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
+
+
 def test_a_function_that_dies_is_replaced(stack: RunningStack) -> None:
     client = stack.api("clinician")
     ok(client.get("/me"))
     (worker,) = [process for process in stack.run.family if process.command.rstrip().endswith("local.worker me")]
-    os.kill(worker.pid, signal.SIGSTOP)  # one that died idle would be replaced unseen
-    Timer(1.0, os.kill, (worker.pid, signal.SIGKILL)).start()
-    answer = client.get("/me")
+    with ThreadPoolExecutor(1) as thread:
+        os.kill(worker.pid, signal.SIGSTOP)  # one that died idle would be replaced unseen
+        try:
+            answering = thread.submit(client.get, "/me")
+            eventually(lambda: _unread(worker.pid))
+        finally:
+            os.kill(worker.pid, signal.SIGKILL)
+        answer = answering.result()
     refused(answer, 500)
     (entry,) = [entry for entry in _logged(stack, "gateway", answer) if entry["level"] == "ERROR"]
     assert entry["message"] == "function failed: me"

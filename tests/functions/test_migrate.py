@@ -6,7 +6,6 @@ import base64
 import json
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -20,9 +19,8 @@ from phivault import bootstrap, settings
 from phivault.adapters import cloudformation
 from phivault.adapters.postgres import PostgresStore
 from phivault.adapters.tenant_context_key import TenantContextKey
-from phivault.audit.canonical import EventLine, parse
 from phivault.audit.event import Action
-from phivault.audit.query import By, Partition
+from phivault.audit.query import search
 from phivault.audit.recorder import Recorder
 from phivault.audit.system import NO_TENANT
 from phivault.errors import Conflict
@@ -98,9 +96,8 @@ def context() -> Context:
 
 def recorded(context: Context) -> list[tuple[str, str]]:
     """Error and risk of the releases that this invocation recorded."""
-    today = Partition(By.DAY, NO_TENANT, period=f"{datetime.now(UTC):%Y%m%d}")
-    rows = bootstrap.audit_index().newest(today, lowest="0", below="9", limit=100)
-    events = [line.event for line in (parse(row.line) for row in reversed(rows)) if isinstance(line, EventLine)]
+    found = search(bootstrap.audit_index(), NO_TENANT, limit=100).found
+    events = [each.entry.event for each in reversed(found)]
     mine = [event for event in events if event.request_id == context.aws_request_id]
     assert {event.action for event in mine} <= {Action.SYSTEM_MIGRATE}
     return [(event.error, event.risk) for event in mine]

@@ -146,6 +146,8 @@ def test_a_researcher_sees_no_one(stack: RunningStack, clinician: httpx.Client, 
     assert not {made["id"], mine["id"]} & {weight["id"], name}
     refused(researcher.get(f"/fhir/Patient/{name}/_history/1"), 403)
     texts = json.dumps([seen, weight])
+    for pseudonym in (name, weight["id"]):  # at random, which any few digits are in now and then
+        texts = texts.replace(pseudonym, "")
     for secret in ("Zebrowski", "Jorun", "8003608166690503", "22 85", "Hamar", "60614", "1957-", "2026-", "Ivar"):
         assert secret not in texts
 

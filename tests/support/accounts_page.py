@@ -7,14 +7,13 @@ import doctest
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pyotp
 
 from local.cognito.passwords import generate
+from tests.support.apps import App
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "embedding-accounts.md"
 
@@ -33,10 +32,10 @@ def main(facts: dict[str, Any], registration: str) -> int:
     }
 
     def newest(to: str) -> str:
-        return str(httpx.get(facts["outbox_url"], params={"to": to}).json()[-1]["code"])
+        return str(httpx.get(facts["outbox_url"], params={"to": to}, timeout=30).json()[-1]["code"])
 
     def app(secret: str) -> str:
-        return pyotp.TOTP(secret).at(int(time.time()) - 30)
+        return App(secret).code()
 
     given = {"registration": registration, "mailbox": newest, "phone": newest, "app": app, "password": generate()}
     done = doctest.testfile(str(PAGE), module_relative=False, globs=given)

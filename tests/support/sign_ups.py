@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.support.accounts import Account, patiently
+from tests.support.accounts import Account, patiently, some_phone
 from tests.support.answers import ok
 from tests.support.sources import client_from
 
@@ -44,7 +44,7 @@ class Newcomer:
     stack: RunningStack
     email: str = field(default_factory=lambda: f"{secrets.token_hex(8)}@newcomers.test")
     password: str = field(default_factory=lambda: "aA1!" + secrets.token_urlsafe(16))
-    phone: str = field(default_factory=lambda: f"+1720555{secrets.randbelow(10_000):04d}")
+    phone: str = field(default_factory=some_phone)
 
     def __post_init__(self) -> None:
         self.client = client_from(self.stack)
