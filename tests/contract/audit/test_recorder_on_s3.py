@@ -138,20 +138,19 @@ def test_an_absent_s3_is_unavailable_and_its_return_heals_under_a_successor(reco
 
 
 def test_an_outage_shorter_than_the_deadline_is_not_noticed(store, aws_endpoints, bucket):
-    recorder = Recorder(store, MemoryIndex(), deadline_seconds=5.0)
+    recorder = Recorder(store, MemoryIndex(), deadline_seconds=HANGS)
     aws_endpoints.stop_s3()
     waiting = threading.Thread(target=recorder.append, args=([an_event()],))
     waiting.start()
     time.sleep(0.3)
     aws_endpoints.start_s3()
-    waiting.join(20)
-    assert not waiting.is_alive()
+    waiting.join()
     assert len(lines_of(bucket)) == 1
 
 
 def test_two_recorders_in_parallel_keep_a_chain_each(bucket):
     recorders = [
-        Recorder(S3Events(bucket, lock_mode="COMPLIANCE", retention_days=1), MemoryIndex(), deadline_seconds=5.0)
+        Recorder(S3Events(bucket, lock_mode="COMPLIANCE", retention_days=1), MemoryIndex(), deadline_seconds=HANGS)
         for _ in range(2)
     ]
     threads = [

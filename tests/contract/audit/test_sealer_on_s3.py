@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,9 +14,11 @@ from functions.table import TABLE
 from local.aws_resources import create_head_bucket, create_signing_key
 from phivault.adapters import s3_log
 from phivault.adapters.aws import client, error_code
+from phivault.adapters.dynamodb_audit_index import DynamoDbAuditIndex
 from phivault.adapters.kms_signer import KmsSigner
 from phivault.adapters.last_checkpoint import LastCheckpoint
 from phivault.adapters.s3_event_objects import MAX_OBJECT
+from phivault.adapters.s3_events import S3Events
 from phivault.adapters.s3_log import S3Log
 from phivault.audit.canonical import MAX_LINE
 from phivault.audit.log import checkpoint as checkpoints
@@ -27,12 +30,22 @@ from phivault.audit.seal.sealer import Sealer
 from phivault.audit.seal.take import MAX_BYTES, READ_AHEAD
 from phivault.errors import Conflict, IntegrityError, NotFound
 from phivault.records.bundle import MAX_ENTRIES
+from tests.support.accounts import eventually
 from tests.support.audit import MemoryIndex, an_event
+from tests.support.bounded import HANGS
 from tests.support.sealing import ORIGIN, WITNESS, MemoryWitness
 
 
-def utc() -> datetime:
-    return datetime.now(UTC)
+@pytest.fixture
+def now() -> Callable[[], datetime]:
+    """One moment for all: what is kept by the hour would else be in two where an hour ends between two steps."""
+    moment = datetime.now(UTC)
+    return lambda: moment
+
+
+@pytest.fixture
+def recorder(store: S3Events, index: DynamoDbAuditIndex, now: Callable[[], datetime]) -> Recorder:
+    return Recorder(store, index, deadline_seconds=HANGS, now=now)
 
 
 @pytest.fixture
@@ -56,14 +69,14 @@ def log_key(signer: KmsSigner) -> VerifierKey:
 
 
 @pytest.fixture
-def witness(log_key: VerifierKey) -> MemoryWitness:
-    return MemoryWitness(log_key, utc)
+def witness(log_key: VerifierKey, now: Callable[[], datetime]) -> MemoryWitness:
+    return MemoryWitness(log_key, now)
 
 
 @pytest.fixture
-def new_sealer(log, signer, witness, index):
+def new_sealer(log, signer, witness, index, now):
     witness_key = VerifierKey(WITNESS, COSIGNATURE, witness.key.public_key)
-    return lambda: Sealer(log, signer, witness, index, origin=ORIGIN, witness_key=lambda: witness_key)
+    return lambda: Sealer(log, signer, witness, index, origin=ORIGIN, witness_key=lambda: witness_key, now=now)
 
 
 def lines_of(log: S3Log, log_key: VerifierKey) -> list[bytes]:
@@ -107,7 +120,7 @@ def test_recorded_events_become_witnessed_leaves(bucket, head_bucket, recorder, 
     assert checkpoints.verify(note, log_key).checkpoint.size == 201
 
 
-def test_what_others_read_of_it(recorder, new_sealer, log):
+def test_what_others_read_of_it(recorder, new_sealer, log, now):
     recorder.append([an_event() for _ in range(9)])
     new_sealer().seal()
     recorder.append([an_event() for _ in range(300)])
@@ -128,7 +141,7 @@ def test_what_others_read_of_it(recorder, new_sealer, log):
     assert list(log.keys(writer, keys[0])) == keys[1:]
     assert [found.versions for found in log.objects(hour)] == [1, 1]
     assert {found.size for found in log.objects(hour)} == {len(log.get(key)) for key in keys}
-    assert abs((log.stored_at(keys[0]) - utc()).total_seconds()) < 60
+    assert abs(log.stored_at(keys[0]) - now()) < timedelta(minutes=5)
     ((at, _),) = log.checkpoints()
     assert [hour for hour, _ in log.checkpoints(at)] == [at]
     assert list(log.checkpoints(at + "~")) == []
@@ -217,8 +230,8 @@ def test_staging(log):
         log.staged("2-ab")
 
 
-def test_two_sealers_at_once_on_s3(bucket, new_sealer, log, log_key, witness):
-    recorders = [Recorder(_events(bucket), MemoryIndex(), deadline_seconds=5.0) for _ in range(3)]
+def test_two_sealers_at_once_on_s3(bucket, new_sealer, log, log_key, witness, now):
+    recorders = [Recorder(_events(bucket), MemoryIndex(), deadline_seconds=HANGS, now=now) for _ in range(3)]
     done = threading.Event()
 
     def record(recorder: Recorder) -> None:
@@ -249,14 +262,12 @@ def _events(bucket):
     return S3Events(bucket, lock_mode="COMPLIANCE", retention_days=10)
 
 
-def test_an_event_names_the_last_checkpoint_that_was_seen(bucket, head_bucket, new_sealer, log, log_key):
+def test_an_event_names_the_last_checkpoint_that_was_seen(bucket, head_bucket, new_sealer, log, log_key, now):
     seen = LastCheckpoint(head_bucket, every_seconds=0.0)
-    recorder = Recorder(_events(bucket), MemoryIndex(), deadline_seconds=5.0, last_checkpoint=seen)
+    recorder = Recorder(_events(bucket), MemoryIndex(), deadline_seconds=HANGS, now=now, last_checkpoint=seen)
     recorder.append([an_event()])
     sealed = new_sealer().seal()
-    until = utc().timestamp() + 5
-    while not seen() and utc().timestamp() < until:
-        threading.Event().wait(0.05)
+    eventually(seen)
     recorder.append([an_event()])
     new_sealer().seal()
     first, second = lines_of(log, log_key)[1:]
@@ -267,8 +278,8 @@ def test_an_event_names_the_last_checkpoint_that_was_seen(bucket, head_bucket, n
 def test_a_head_bucket_that_is_gone_or_holds_anything_fails_no_request(head_bucket, caplog):
     for bucket in ("no-such-bucket", head_bucket):
         client("s3").put_object(Bucket=head_bucket, Key="checkpoint", Body=b"anything")
-        seen = LastCheckpoint(bucket, every_seconds=0.0)
-        for _ in range(3):
-            assert seen() == ""
-            threading.Event().wait(0.05)
-    assert "can't be read" in caplog.text
+        seen = LastCheckpoint(bucket)
+        caplog.clear()
+        assert seen() == ""
+        eventually(lambda: "can't be read" in caplog.text)
+        assert seen() == ""

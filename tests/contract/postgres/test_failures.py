@@ -183,6 +183,7 @@ def test_a_statement_that_takes_too_long_is_unavailable(
         admin.execute("LOCK TABLE phi.resources")
         with pytest.raises(Unavailable):
             postgres_store.read(tenant, "Patient", "p")
+    postgres_store._link._usable().execute("RESET statement_timeout")
     assert postgres_store.read(tenant, "Patient", "p") is None
 
 

@@ -19,6 +19,7 @@ from phivault.adapters import cloudformation
 from phivault.adapters.postgres.connection import connect
 from phivault.adapters.postgres.operators import connect_operator
 from phivault.errors import Unavailable
+from tests.support.bounded import HANGS
 
 ROOT = Path(__file__).resolve().parents[3]
 CONSTRUCTORS = {
@@ -47,7 +48,7 @@ def server(version: ssl.TLSVersion, certificate: Path, *, postgres: bool) -> Ite
         def serve() -> None:
             with contextlib.suppress(OSError):
                 connection, _ = listener.accept()
-                connection.settimeout(5)
+                connection.settimeout(HANGS)
                 if postgres:
                     connection.recv(SSL_REQUEST)
                     connection.sendall(b"S")
@@ -57,7 +58,7 @@ def server(version: ssl.TLSVersion, certificate: Path, *, postgres: bool) -> Ite
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield listener.getsockname()[1], agreed
-        thread.join(5)
+        thread.join(HANGS)
 
 
 def _dsn(port: int, certificate: Path) -> str:

@@ -106,12 +106,12 @@ def test_an_update_is_found_by_what_it_says_now(world: World, patient: str) -> N
 
 
 def test_pages_go_on_by_links_that_say_nothing(world: World, patient: str) -> None:
-    made = sorted(observed(world, patient, "glu") for _ in range(5))
+    made = sorted(observed(world, patient, "glucose") for _ in range(5))
     observed(world, patient, "other")
-    assert every(world, "Observation", code="glu", patient=patient, _count="2") == made
-    page = find(world, "Observation", code="glu", patient=patient, _count="2")
+    assert every(world, "Observation", code="glucose", patient=patient, _count="2") == made
+    page = find(world, "Observation", code="glucose", patient=patient, _count="2")
     assert links(page)["self"] == f"{BASE_URL}/Observation/_search"
-    assert "glu" not in json.dumps(links(page))
+    assert "glucose" not in json.dumps(links(page))
     assert patient not in json.dumps(links(page))
     assert dict(parse_qsl(urlsplit(links(page)["next"]).query)).keys() == {"_cursor"}
 
