@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.accounts import Account, eventually
 from tests.support.answers import ok, refused
+from tests.support.calls_two_people import Keepers
 
 if TYPE_CHECKING:
     import httpx
@@ -31,14 +32,19 @@ def log(stack: RunningStack) -> LockedLog:
 
 
 @pytest.fixture(scope="module")
-def admin(stack: RunningStack) -> httpx.Client:
-    """Signed in just now, as changes need it; this module takes less than five minutes."""
-    return Account(stack, "tenant_admin", stack.tenants[0]).api()
+def keepers(stack: RunningStack) -> Keepers:
+    return Keepers(stack, stack.tenants[0])
 
 
-@pytest.fixture(scope="module")
-def officer(stack: RunningStack) -> httpx.Client:
-    return Account(stack, "security_officer", stack.tenants[0]).api()
+@pytest.fixture
+def admin(keepers: Keepers) -> httpx.Client:
+    """Signed in less than five minutes ago, as changes need it."""
+    return keepers.api("tenant_admin")
+
+
+@pytest.fixture
+def officer(keepers: Keepers) -> httpx.Client:
+    return keepers.api("security_officer")
 
 
 @pytest.fixture

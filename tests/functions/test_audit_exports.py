@@ -20,6 +20,7 @@ import pytest
 from phivault.audit.export.manifest import parse
 from phivault.audit.export.segments import MAX_LINES, is_withheld, unpack
 from tests.support.answers import ok, one, refused
+from tests.support.calls_two_people import Keepers
 
 if TYPE_CHECKING:
     from tests.support.stack import RunningStack
@@ -53,13 +54,20 @@ def ordered(client: httpx.Client, **body: Any) -> tuple[httpx.Response, str]:
 
 
 @pytest.fixture(scope="module")
-def officer(stack: RunningStack) -> httpx.Client:
-    return fresh(stack, "privacy_officer")
+def keepers(stack: RunningStack) -> Keepers:
+    return Keepers(stack, stack.tenants[0])
+
+
+@pytest.fixture
+def officer(keepers: Keepers) -> httpx.Client:
+    """Signed in less than five minutes ago, as orders need it."""
+    return keepers.api("privacy_officer")
 
 
 @pytest.fixture(scope="module")
-def export(officer: httpx.Client) -> tuple[httpx.Response, str, dict[str, Any]]:
+def export(keepers: Keepers) -> tuple[httpx.Response, str, dict[str, Any]]:
     """The order's answer, the export's path, and what is said of it when it is done."""
+    officer = keepers.api("privacy_officer")
     answer, path = ordered(officer, open=True)
     return answer, path, done(officer, path)
 
