@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import ssl
 import threading
 import urllib.error
@@ -28,6 +29,7 @@ _ERRORS: Final = {
 }
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MOST_BYTES: Final = 32 << 20
+_INSTANCE: Final = re.compile(rb"urn:uuid:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -60,6 +62,12 @@ class Answer:
         """Seconds; None where the answer names none."""
         text = self.headers.get("retry-after", "")
         return int(text) if text.isascii() and text.isdecimal() else None
+
+    @property
+    def where(self) -> str:
+        """Of a failure of the API's own, where to find its cause, in words; else nothing."""
+        found = _INSTANCE.search(self.body) if self.status >= 500 else None
+        return f"The API's log says why, under {found[1].decode()}" if found else ""
 
 
 @dataclass(slots=True)
@@ -150,6 +158,7 @@ def _error(answer: Answer) -> PhivaultError:
         text = str(problem.get("detail") or problem["title"])
     except (ValueError, KeyError, AttributeError):
         text = f"The API answered {answer.status}"
+    text = ". ".join(filter(None, (text, answer.where)))
     kind = _ERRORS.get(answer.status, Unavailable)
     if answer.retry_after is not None and kind in (TooManyRequests, Unavailable):
         return kind(text, retry_after=answer.retry_after)

@@ -29,7 +29,8 @@ def order(tenant: str, since: int, *, open: bool) -> S3Export:
     said = invoke(settings().exporter_function, asked, wait_seconds=EXPORTER_SECONDS)
     if "error" in said or "id" not in said:
         kind = NotFound if said.get("error") == NotFound.code else Unavailable
-        raise kind(f"The export failed: {said.get('detail') or said.get('error', 'unknown')}")
+        why = said.get("detail") or f"{said.get('error', 'no answer')}; the exporter's log says why"
+        raise kind(f"The export failed: {why}")
     return S3Export(S3Exports(said["bucket"]).folder(said["id"]))
 
 

@@ -29,7 +29,8 @@ def order(role: str, tenant: str, since: int, *, open: bool) -> ApiExport:
             raise Unavailable("The export doesn't end")
         time.sleep(1)
     if found["status"] != "done":
-        raise Unavailable(f"The export failed: {found.get('detail') or found.get('error', 'unknown')}")
+        why = found.get("detail") or f"{found.get('error', 'it ended without a word')}; the exporter's log says why"
+        raise Unavailable(f"The export failed: {why}")
     return ApiExport(api, path, found)
 
 

@@ -72,6 +72,7 @@ class Sender:
                 raise Unavailable(
                     f"The API has answered {answer.status}, or nothing, for {self.patience:.0f} seconds."
                     " If it is up: the same command with fewer --entries"
+                    + (f". {answer.where}" if answer.where else "")
                 )
             # As told, else longer each time; never all threads at one moment.
             self.stop.wait(max(answer.retry_after or 0, wait) + _jitter(0, wait))

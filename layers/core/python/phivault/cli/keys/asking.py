@@ -111,7 +111,8 @@ def _ask(asked: dict[str, str]) -> dict[str, Any]:
     said = invoke(settings().rotator_function, asked, wait_seconds=ROTATOR_SECONDS)
     if "error" in said or "after" not in said:
         known = {kind.code: kind for kind in _KINDS}
-        raise known.get(said.get("error", ""), Unavailable)(str(said.get("detail") or said.get("error", "unknown")))
+        code = str(said.get("error", "no answer"))
+        raise known.get(code, Unavailable)(str(said.get("detail") or f"The rotator failed ({code}): its log says why"))
     return said
 
 
