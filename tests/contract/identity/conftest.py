@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,9 +56,19 @@ ENDPOINT = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER"
 class MovingClock:
     def __init__(self) -> None:
         self.ahead = 0.0
+        self._stands: float | None = None
 
     def __call__(self) -> float:
-        return time.time() + self.ahead
+        return (time.time() if self._stands is None else self._stands) + self.ahead
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Meanwhile only ``ahead`` moves it, however long things take."""
+        self._stands = time.time()
+        try:
+            yield
+        finally:
+            self._stands = None
 
 
 @dataclass

@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pyotp
@@ -30,6 +31,7 @@ from phivault.identity.pending_sign_up import PendingSignUp, Place, Step, begin
 from phivault.identity.provider import Challenged, ChallengeName, Tokens
 from phivault.identity.sign_up import CodeSent, SignUp, sign_up
 from tests.contract.identity.conftest import POOL_ID, Stack
+from tests.support.bounded import HANGS
 from tests.unit.identity.fakes import HOME
 
 PASSWORD = "Ferry7-lantern-quilt"
@@ -271,16 +273,11 @@ class TestRows:
 
 
 def _at_once(act: Callable[[], bool], times: int = 8) -> Counter[bool]:
-    outcomes: Counter[bool] = Counter()
-    gate = threading.Barrier(times, timeout=10)
+    gate = threading.Barrier(times, timeout=HANGS)
 
-    def run() -> None:
+    def run(_: int) -> bool:
         gate.wait()
-        outcomes[act()] += 1
+        return act()
 
-    threads = [threading.Thread(target=run) for _ in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
+    with ThreadPoolExecutor(times) as threads:
+        return Counter(threads.map(run, range(times)))

@@ -13,6 +13,7 @@ from phivault.adapters.postgres import PostgresStore
 from phivault.errors import Conflict, Unavailable, Unprocessable
 from phivault.records.store import IdempotencyRecord, SealedVersion
 from tests.support.bounded import ends_by_itself
+from tests.support.waiting import until_somebody_waits
 
 Make = Callable[..., SealedVersion]
 
@@ -109,8 +110,7 @@ def test_a_waiting_reference_sees_the_deletion(
             outcome,
             lambda: postgres_store.commit(tenant, [refer], references=[("Patient", "p")], idempotency=None),
         )
-        time.sleep(0.3)
-        assert not waiting.done()
+        until_somebody_waits(admin)
         admin.commit()
         assert waiting.result() == "Unprocessable"
 

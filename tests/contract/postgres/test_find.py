@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 
 from phivault.adapters.postgres import PostgresStore
 from phivault.records.store import SealedVersion
+from tests.support.accounts import eventually
 from tests.support.records_fakes import MemoryResources
 
 if TYPE_CHECKING:
@@ -209,7 +211,7 @@ def test_a_context_of_another_tenant_finds_nothing_of_this_one(both: Both, other
 
 
 @pytest.fixture
-def many(postgres: Postgres, tenant: str) -> psycopg.Connection:
+def many(postgres: Postgres, tenant: str) -> Iterator[psycopg.Connection]:
     """20,000 resources of 2,000 patients, as their superuser sees them: half of them SMITH, one in a hundred JONES."""
     connection = psycopg.connect(postgres.admin_dsn, autocommit=True)
     connection.execute(
@@ -231,7 +233,8 @@ def many(postgres: Postgres, tenant: str) -> psycopg.Connection:
         {"t": tenant, "all": FEMALE},
     )
     connection.execute("ANALYZE phi.resources, phi.search_tokens")
-    return connection
+    yield connection
+    connection.close()
 
 
 @pytest.mark.parametrize(
@@ -264,7 +267,7 @@ def test_searches_read_no_more_than_they_may_return(
         case _:
             found = postgres_store.recent(tenant, "Observation", **RECENT | {"limit": 20, "backwards": True})
     assert len(found) == 20
-    postgres_store.close()  # a backend tells what it read when it ends
+    postgres_store.close()
     after = _read(many)
     assert after["seq"] == before["seq"], "a table was read whole"
     assert 0 < after["idx"] - before["idx"] <= most
@@ -272,8 +275,10 @@ def test_searches_read_no_more_than_they_may_return(
 
 
 def _read(connection: psycopg.Connection) -> dict[str, int]:
-    """What all backends have read so far."""
-    connection.execute("SELECT pg_sleep(0.5), pg_stat_force_next_flush()")
+    """What all backends have read so far. The application's tell it at the latest before they are gone."""
+    theirs = "SELECT FROM pg_stat_activity WHERE usename = 'phivault_app'"
+    eventually(lambda: not connection.execute(theirs).rowcount)
+    connection.execute("SELECT pg_stat_force_next_flush()")
     connection.execute("SELECT pg_stat_clear_snapshot()")
     tables = connection.execute(
         "SELECT sum(seq_tup_read)::bigint, sum(idx_tup_fetch)::bigint FROM pg_stat_user_tables WHERE schemaname = 'phi'"

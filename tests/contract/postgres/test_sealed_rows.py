@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 
@@ -17,6 +17,7 @@ from phivault.adapters.postgres.sealed_rows import PostgresSealedRows
 from phivault.errors import Unavailable
 from phivault.records.store import SealedVersion
 from tests.support.postgres import CONTEXT_KEY
+from tests.support.waiting import until_somebody_waits
 
 type MakeVersion = Callable[..., SealedVersion]
 ROOM = 1 << 20
@@ -184,10 +185,11 @@ def test_a_row_that_another_commit_holds_is_waited_for_shortly(
         connection.execute("SELECT FROM phi.resources WHERE type = 'Patient' AND id = 'p' FOR UPDATE")
         with pytest.raises(Unavailable):
             rows.reseal(tenant, asked)
-        timer = threading.Timer(0.3, connection.rollback)
-        timer.start()
-        assert rows.reseal(tenant, asked) == 1
-        timer.join()
+        with ThreadPoolExecutor(1) as thread:
+            waiting = thread.submit(rows.reseal, tenant, asked)
+            until_somebody_waits(connection)
+            connection.rollback()
+            assert waiting.result() == 1
 
 
 @pytest.mark.parametrize("role", ["phivault_app", "phivault_rotator"])
