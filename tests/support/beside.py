@@ -86,8 +86,10 @@ class Beside:
         return self._ends.enter_context(client)
 
     def api(self, role: str, tenant: str | None = None) -> httpx.Client:
-        """A client with the tokens that the stack gave; paths are relative to ``/v1``."""
-        return self.client({"Authorization": f"Bearer {self.stack.tokens(role, tenant)['access_token']}"})
+        """A client with the tokens that the stack gives; paths are relative to ``/v1``."""
+        client = self.client()
+        client.auth = self.stack.bearer(role, tenant)
+        return client
 
     def close(self) -> None:
         self._ends.close()

@@ -56,9 +56,8 @@ class GatewayProcess:
         return cls(process, json.loads(process.stdout.readline())["port"])
 
     def client(self, stack: RunningStack, role: str) -> httpx.Client:
-        """Signed in with the tokens that the stack gave; paths are relative to ``/v1``."""
-        headers = {"Authorization": f"Bearer {stack.tokens(role)['access_token']}"}
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}/v1", timeout=30, headers=headers)
+        """Signed in with the tokens that the stack gives; paths are relative to ``/v1``."""
+        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}/v1", timeout=30, auth=stack.bearer(role))
 
     def workers(self) -> list[processes.Process]:
         return [each for each in processes.family(self.process.pid) if "local.worker records" in each.command]
@@ -68,7 +67,7 @@ class GatewayProcess:
         everyone = processes.family(self.process.pid)
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        assert processes.survivors(everyone, within=10) == []
+        assert processes.survivors(everyone, within=60) == []
 
     def stop(self) -> None:
         """Harmless after ``kill``."""
