@@ -72,11 +72,14 @@ def test_other_partitions_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         table.put_item({"h": {"S": f"h{number % 1000}"}, "r": {"S": str(number)}})
 
     def seconds() -> float:
-        started = time.perf_counter()
+        """The quickest of five, of this thread's own: others take the processor meanwhile."""
+        taken = []
         for _ in range(5):
+            started = time.thread_time()
             found, _, _ = table.query(DynamoType({"S": "h7"}), None, [], 100, None, True, None)
+            taken.append(time.thread_time() - started)
             assert [item.attrs["r"].value for item in found] == ["1007", "2007", "3007", "7"]
-        return time.perf_counter() - started
+        return min(taken)
 
     sorting_everything = seconds()
     aws_dynamodb.install()
