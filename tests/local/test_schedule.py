@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,13 +53,31 @@ def start(started: list[Schedule], calls: Any, seconds: float, first: float = 0.
     return schedule
 
 
-def test_first_soon_then_on_its_period(started: list[Schedule]):
-    calls, began = Calls(), time.monotonic()
-    start(started, calls, 2.0, first=0.02)
-    calls.wait(2)
-    assert calls.times[0] - began < 1.9
-    assert calls.times[1] - calls.times[0] > 1.9
-    assert calls.events[0]["detail-type"] == "Scheduled Event"
+def test_first_soon_then_on_its_period(monkeypatch: pytest.MonkeyPatch):
+    """By a clock that calls alone move: the second takes longer than the period."""
+    events, pauses, clock = [], [], [1000.0]
+
+    def call(event: dict[str, Any]) -> None:
+        events.append(event)
+        clock[0] += (0.5, 3.0)[len(events) - 1]
+
+    def wait(pause: float) -> bool:
+        pauses.append(pause)
+        return len(pauses) > 2
+
+    schedule = Schedule("sealer", 2.0, call, first_seconds=0.02)
+    monkeypatch.setattr(schedule._stopped, "wait", wait)
+    monkeypatch.setattr("local.schedule.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    schedule.run()
+    assert pauses == [0.02, 1.5, 0.0]
+    assert [event["detail-type"] for event in events] == ["Scheduled Event"] * 2
+
+
+def test_a_period_passes_between_two_calls(started: list[Schedule]):
+    calls = Calls()
+    start(started, calls, 0.5)
+    calls.wait(3)
+    assert calls.times[2] - calls.times[0] > 0.5
 
 
 def test_a_failure_is_logged_without_its_text_and_tried_again(
@@ -75,16 +94,17 @@ def test_a_failure_is_logged_without_its_text_and_tried_again(
 
 
 def test_one_call_at_a_time(started: list[Schedule]):
-    under_way, most = [0], [0]
+    calls, under_way, most = Calls(), [0], [0]
 
-    def slow(_: Any) -> None:
+    def slow(event: Any) -> None:
         under_way[0] += 1
         most[0] = max(most[0], under_way[0])
         time.sleep(0.05)
         under_way[0] -= 1
+        calls(event)
 
     start(started, slow, 0.01)
-    time.sleep(0.3)
+    calls.wait(4)
     assert most == [1]
 
 
@@ -97,11 +117,11 @@ def test_a_stop_waits_for_nobody(started: list[Schedule], caplog: pytest.LogCapt
         raise WorkerDied("sealer")
 
     schedule = start(started, stuck, 0.01)
-    entered.wait(5)
+    assert entered.wait(HANGS)
     with ends_by_itself():
         schedule.stop()
     go.set()
-    schedule.join(1)
+    schedule.join(HANGS)
     assert not schedule.is_alive()
     assert not caplog.records
 
@@ -111,7 +131,8 @@ def test_nothing_is_called_after_a_stop(started: list[Schedule]):
     schedule = start(started, calls, 0.01)
     calls.wait(2)
     schedule.stop()
-    schedule.join(1)
+    schedule.join(HANGS)
+    assert not schedule.is_alive()
     count = len(calls.times)
     time.sleep(0.1)
     assert len(calls.times) == count

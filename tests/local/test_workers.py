@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread, Timer
+from threading import Event, Thread, Timer
 from typing import Any
 
 import pytest
 
 from local.workers import Pool, Worker, WorkerDied, base_environment
+from tests.support import processes
+from tests.support.bounded import HANGS
 
 PAGE: dict[str, Any] = {
     "resource": "/test-security",
@@ -30,7 +31,7 @@ ENVIRONMENT = base_environment() | {"PHIVAULT_PROFILE": "local"}
 
 @pytest.fixture
 def pool(tmp_path: Path) -> Iterator[Pool]:
-    pool = Pool("pages", ENVIRONMENT, tmp_path / "pages.log", 2, 10).wait_ready()
+    pool = Pool("pages", ENVIRONMENT, tmp_path / "pages.log", 2, HANGS).wait_ready()
     yield pool
     pool.stop()
 
@@ -41,9 +42,10 @@ def status(pool: Pool) -> int:
 
 def test_workers_that_died_idle_are_replaced_unseen(pool: Pool) -> None:
     before = pool.pids
+    workers = [found for pid in before if (found := processes.look(pid))]
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    time.sleep(0.1)
+    assert processes.survivors(workers, within=HANGS) == []
     assert [status(pool) for _ in range(3)] == [200] * 3
     assert set(pool.pids) != set(before)
 
@@ -57,34 +59,48 @@ def test_renewed_workers_are_others_and_the_old_ones_are_gone(pool: Pool) -> Non
     assert [status(pool) for _ in range(3)] == [200] * 3
 
 
-def test_a_call_that_is_under_way_ends_before_its_worker_is_replaced(pool: Pool) -> None:
-    before, answered = pool.pids, []
-    pid = _next(pool)
-    os.kill(pid, signal.SIGSTOP)
+def test_a_call_that_is_under_way_ends_before_its_worker_is_replaced(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, answered, under_way = pool.pids, [], Event()
+    worker = _next(pool)
+    os.kill(worker.pid, signal.SIGSTOP)
+    _once_sent(worker, under_way.set, monkeypatch)
     call = Thread(target=lambda: answered.append(status(pool)))
     call.start()
-    Timer(0.3, os.kill, (pid, signal.SIGCONT)).start()
-    time.sleep(0.1)
+    assert under_way.wait(HANGS)
+    Timer(0.3, os.kill, (worker.pid, signal.SIGCONT)).start()
     pool.renew()
     call.join()
     assert answered == [200]
     assert not set(pool.pids) & set(before)
 
 
-def test_a_worker_that_dies_in_a_call_fails_that_call_alone(pool: Pool) -> None:
-    (stopped, *_) = [pid for pid in pool.pids if pid == _next(pool)]
-    os.kill(stopped, signal.SIGSTOP)  # so that the call is under way when it dies
-    Timer(0.2, os.kill, (stopped, signal.SIGKILL)).start()
+def test_a_worker_that_dies_in_a_call_fails_that_call_alone(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = _next(pool)
+    os.kill(worker.pid, signal.SIGSTOP)  # so that it doesn't answer before it dies
+    _once_sent(worker, lambda: os.kill(worker.pid, signal.SIGKILL), monkeypatch)
     with pytest.raises(WorkerDied):
         status(pool)
     assert status(pool) == 200
 
 
-def _next(pool: Pool) -> int:
+def _next(pool: Pool) -> Worker:
     """The worker that the next call takes: the one that was used last."""
     worker = pool._free.get()
     pool._free.put(worker)
-    return worker.pid
+    return worker
+
+
+def _once_sent(worker: Worker, act: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """``act`` when a call is under way there."""
+    send = worker._send
+
+    def then(message: dict[str, Any]) -> None:
+        send(message)
+        act()
+
+    monkeypatch.setattr(worker, "_send", then)
 
 
 def test_a_call_that_takes_too_long_ends(tmp_path: Path) -> None:
@@ -93,6 +109,7 @@ def test_a_call_that_takes_too_long_ends(tmp_path: Path) -> None:
         os.kill(pool.pids[0], signal.SIGSTOP)
         with pytest.raises(WorkerDied):
             status(pool)
+        pool._timeout = HANGS
         assert status(pool) == 200
     finally:
         pool.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
+import select
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -14,6 +14,7 @@ from local.postgres import Postgres
 from phivault.adapters.postgres import PostgresStore
 from phivault.errors import PhivaultError
 from phivault.records.store import IdempotencyRecord, SealedVersion
+from tests.support.bounded import HANGS
 
 MARK = "Zebulon-4711"
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -88,10 +89,11 @@ def test_nor_when_a_statement_is_slow_or_killed(postgres: Postgres) -> None:
         connection.execute("SET statement_timeout = '50ms'")
         with pytest.raises(psycopg.errors.QueryCanceled):
             connection.execute("SELECT pg_sleep(1), %s", (MARK,))
-        connection.execute("SET idle_in_transaction_session_timeout = '50ms'")
+        connection.execute("SET statement_timeout = 0")
         connection.execute("BEGIN")
-        connection.execute("SELECT %s", (MARK,))
-        time.sleep(0.3)
+        # It holds from the next moment on in which the transaction is idle.
+        connection.execute("SELECT set_config('idle_in_transaction_session_timeout', '50ms', false), %s", (MARK,))
+        assert select.select([connection], [], [], HANGS)[0], "the server says that it ends"
         with pytest.raises(psycopg.Error):
             connection.execute("SELECT 1")
     assert MARK not in postgres.log.read_text()
