@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def side(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
-    """A second gateway over the stack's stores; a second, not three, is what its functions wait for the log."""
+    """A second gateway over the stack's stores."""
     from tests.support.beside import Beside
 
     log = tmp_path_factory.mktemp("beside") / "functions.log"
-    with Beside(stack, log, PHIVAULT_AUDIT_DEADLINE_SECONDS="1") as beside:
+    with Beside(stack, log) as beside:
         yield beside
 
 

@@ -149,7 +149,7 @@ def broken_wire(stack: RunningStack) -> None:
     head = f"POST /v1/fhir/Patient HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {token}\r\n"
     half = head + f"Content-Type: application/fhir+json\r\nContent-Length: 9999\r\n\r\n{json.dumps(patient())}"
     for text in (f"GET /?family={FAMILY} HTTP/9.9\r\n\r\n", f"{FAMILY}\r\n\r\n", half):
-        with socket.create_connection((address.hostname or "", address.port or 0), timeout=5) as wire:
+        with socket.create_connection((address.hostname or "", address.port or 0), timeout=30) as wire:
             wire.sendall(text.encode())
             wire.shutdown(socket.SHUT_WR)
             while wire.recv(4096):
