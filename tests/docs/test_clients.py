@@ -35,7 +35,7 @@ def surroundings(stack: RunningStack) -> dict[str, str]:
 def _plays(kind: str, command: list[str], folder: Path, surroundings: dict[str, str]) -> None:
     program, shown = BLOCKS[kind]
     done = subprocess.run(
-        command, input=program, cwd=folder, env=surroundings, capture_output=True, text=True, timeout=60, check=False
+        command, input=program, cwd=folder, env=surroundings, capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(".*".join(map(re.escape, shown.split("…"))), done.stdout), done.stdout

@@ -29,7 +29,7 @@ def test_every_answer_is_the_one_shown(stack: RunningStack, tmp_path: Path) -> N
     (tmp_path / ".local").symlink_to(stack.folder)
     await_fresh_codes(stack, ("patient", "clinician"))
     script = f"echo {END}\n".join(commands for commands, _ in BLOCKS)
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=180, check=True)
     assert done.stderr == "", done.stdout
     assert PAGE.count("```sh") == len(BLOCKS) == 4
     assert done.stdout.split(f"{END}\n") == [shown for _, shown in BLOCKS]

@@ -25,7 +25,7 @@ def play(page: str, stack: RunningStack, folder: Path, *, role: str) -> int:
     (folder / ".local").symlink_to(stack.folder)
     await_fresh_codes(stack, (role,))
     script = f"echo; echo {END}\n".join(commands for commands, _ in blocks)
-    done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=180, check=True)
     assert done.stderr == ""
     said = done.stdout.split(f"\n{END}\n")
     for (commands, shown), answer in zip(blocks, said, strict=True):
