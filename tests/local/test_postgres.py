@@ -26,7 +26,7 @@ def alive(pid: int) -> bool:
     return bool(state.strip()) and not state.startswith("Z")
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -154,7 +154,7 @@ def test_without_user_namespaces_root_becomes_nobody_for_real(tmp_path: Path) ->
         cwd=tmp_path,
     )
     with process:
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert process.stdout is not None
         assert process.stdout.read().split() == [b"65534", b"65534", b"readable"]
 
@@ -163,7 +163,7 @@ def test_the_guardian_hands_on_the_exit_code(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-I", "-S", GUARDIAN, "/bin/sh", "-c", "exit 7"], stdin=subprocess.PIPE, cwd=tmp_path
     ) as process:
-        assert process.wait(20) == 7
+        assert process.wait(60) == 7
 
 
 def test_a_server_that_cannot_start_names_its_log(tmp_path: Path) -> None:

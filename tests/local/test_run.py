@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
 import pyotp
 import pytest
 import segno
 
 from tests.support import processes
-from tests.support.stack import ROOT, Run, RunningStack
+from tests.support.stack import READY_SECONDS, ROOT, Run, RunningStack
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 LOOPBACK = ("0100007F:", "00000000000000000000000001000000:")
@@ -97,13 +96,13 @@ def test_the_larger_tenant_comes_first_and_every_role_has_a_user(stack: RunningS
 
 
 def test_every_address_of_demo_json_answers(stack: RunningStack) -> None:
-    facts = stack.facts
-    assert httpx.get(facts["base_url"] + "/healthz").json()["status"] == "ready"
-    assert isinstance(httpx.get(facts["outbox_url"]).json(), list)
+    facts, client = stack.facts, stack.anyone()
+    assert client.get(facts["base_url"] + "/healthz").json()["status"] == "ready"
+    assert isinstance(client.get(facts["outbox_url"]).json(), list)
     assert stack.aws("s3").list_objects_v2(Bucket=facts["audit_bucket"])["KeyCount"] > 0
     assert stack.aws("dynamodb").scan(TableName=facts["audit_index_table"], Limit=1)["Count"] == 1
     pool = facts["cognito"]
-    jwks = httpx.get(f"{pool['endpoint_url']}/{pool['user_pool_id']}/.well-known/jwks.json").json()
+    jwks = client.get(f"{pool['endpoint_url']}/{pool['user_pool_id']}/.well-known/jwks.json").json()
     assert jwks["keys"]
     sql = "import psycopg, sys; print(psycopg.connect(sys.argv[1]).execute('select current_user').fetchone()[0])"
     asked = subprocess.run([sys.executable, "-c", sql, facts["postgres_dsn"]], capture_output=True, text=True)
@@ -176,7 +175,7 @@ def test_the_functions_see_nothing_of_the_caller_s_environment(stack: RunningSta
 @pytest.mark.parametrize("port", ["http", "", "-1", "65536", "80.5", "9" * 5000])
 def test_a_port_that_is_none(start: Callable[..., Run], port: str) -> None:
     run = start(PORT=port)
-    assert run.process.wait(30) == 1
+    assert run.process.wait(READY_SECONDS) == 1
     assert "PORT must be a number up to 65535" in run.output
     assert "Traceback" not in run.output
 
@@ -185,7 +184,7 @@ def test_a_port_that_is_taken(start: Callable[..., Run]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         run = start(PORT=str(port))
-        assert run.process.wait(30) == 1
+        assert run.process.wait(READY_SECONDS) == 1
     assert f"Port {port} is taken. Choose another one: PORT={port + 1} make run" in run.output
     assert "starting" not in run.output
     assert not (run.folder / "postgres").exists()
@@ -194,10 +193,10 @@ def test_a_port_that_is_taken(start: Callable[..., Run]) -> None:
 def test_a_second_stack_in_the_folder_of_a_running_one(stack: RunningStack, tmp_path: Path) -> None:
     before = {path: path.stat().st_ino for path in stack.folder.iterdir()}
     run = Run.start(stack.folder, tmp_path / "output.log")
-    assert run.process.wait(30) == 1
+    assert run.process.wait(READY_SECONDS) == 1
     assert f"A local stack runs in {stack.folder}" in run.output
     assert {path: path.stat().st_ino for path in stack.folder.iterdir()} == before
-    assert httpx.get(stack.base_url + "/healthz").status_code == 200
+    assert stack.anyone().get(stack.base_url + "/healthz").status_code == 200
 
 
 # How it ends
@@ -251,7 +250,7 @@ def test_killed_in_the_middle_of_seeding_it_leaves_nothing_and_runs_again_as_eve
         again.close()
     everyone = run.family
     os.kill(run.pid, signal.SIGTERM)
-    assert run.process.wait(30) == 0
+    assert run.process.wait(READY_SECONDS) == 0
     nothing_left(everyone, within=3)
     assert "Traceback" not in run.output
 

@@ -56,7 +56,7 @@ def _run(handler: str, *events: Any) -> tuple[list[dict[str, Any]], str, int]:
         process.stdin.flush()
         # Its end of input would end it in the middle of a call, so every answer is awaited first.
         answers = [json.loads(process.stdout.readline()) for _ in range(len(events) + 1)]
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=60)
     assert rest == ""
     return answers, errors, process.returncode
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tests.support.stack import RunningStack
 
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from phivault.identity.limits import NUMBERS, Limit
 from phivault.identity.pending_sign_up import Step, id_of
 from phivault.identity.sign_up import SignUp, sign_up
 from phivault.identity.source import Source
+from tests.support.bounded import HANGS
 from tests.unit.identity.fakes import HOME, Person, World
 from tests.unit.identity.sign_ups import EMAIL, PASSWORD, PHONE, REGISTRATION, Candidate
 
@@ -48,7 +49,7 @@ def test_guesses_at_the_same_instant_get_no_more(world: World, candidate: Candid
     """All of them load the row before any has spent its try."""
     begun = candidate.begin()
     right, looked = candidate.mailed(), 0
-    real, gate = codes.is_right, threading.Barrier(20, timeout=10)
+    real, gate = codes.is_right, threading.Barrier(20, timeout=HANGS)
     lock = threading.Lock()
 
     def counted(*given: str) -> bool:
@@ -248,7 +249,7 @@ def _answer(candidate: Candidate, step: Step, session: str, code: str) -> None:
 
 def _at_once(act: Callable[[], object], times: int) -> list[str]:
     outcomes: list[str] = []
-    gate = threading.Barrier(times, timeout=10)
+    gate = threading.Barrier(times, timeout=HANGS)
 
     def run() -> None:
         gate.wait()

@@ -32,7 +32,7 @@ def test_tls_1_2_is_refused(postgres: Postgres) -> None:
 def test_only_tls_1_3_completes_a_handshake(postgres: Postgres, version: ssl.TLSVersion) -> None:
     context = ssl.create_default_context(cafile=str(postgres.directory / "server.crt"))
     context.minimum_version = context.maximum_version = version
-    with socket.create_connection(("127.0.0.1", postgres.port), timeout=5) as raw:
+    with socket.create_connection(("127.0.0.1", postgres.port), timeout=30) as raw:
         raw.sendall(struct.pack("!ii", 8, 80877103))  # SSLRequest
         assert raw.recv(1) == b"S"
         if version is ssl.TLSVersion.TLSv1_2:

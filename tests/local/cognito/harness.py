@@ -80,7 +80,7 @@ class Cognito:
     def __init__(self, endpoint: str, clock: Clock, trigger: Trigger, outbox: Outbox) -> None:
         self.endpoint, self.clock, self.trigger, self.outbox = endpoint, clock, trigger, outbox
         self.pool_id, self.client_id, self.issuer = POOL_ID, CLIENT_ID, f"{endpoint}/{POOL_ID}"
-        self.http = httpx.Client(trust_env=False)
+        self.http = httpx.Client(trust_env=False, timeout=30)
         self.idp = self.client()
         self.public = self.client(unsigned=True)
 

@@ -11,6 +11,7 @@ import pytest
 from local.cognito import triggers
 from local.cognito.app import THREADS
 from tests.local.cognito.harness import Cognito, refused
+from tests.support.bounded import HANGS
 
 OURS = {
     "accessTokenGeneration": {
@@ -151,7 +152,7 @@ def test_the_trigger_may_ask_the_pool_about_the_user(cognito: Cognito):
 
 def test_more_triggers_than_threads_do_not_starve_their_own_calls(cognito: Cognito):
     tokens = [cognito.sign_in(cognito.with_phone())["RefreshToken"] for _ in range(THREADS + 4)]
-    arrivals, together = itertools.count(), threading.Barrier(THREADS, timeout=10)
+    arrivals, together = itertools.count(), threading.Barrier(THREADS, timeout=HANGS)
 
     def look(event: dict[str, Any]) -> dict[str, Any]:
         if next(arrivals) < THREADS:  # every thread that may run a trigger is in one now
