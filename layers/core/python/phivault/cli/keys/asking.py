@@ -84,8 +84,8 @@ class Asking:
 
 
 @contextmanager
-def asking(again: str) -> Iterator[Asking]:
-    """Exit status as ``explained`` says; 130 after Ctrl-C, with the command ``again`` that goes on."""
+def asking(command: str, *, tenant: str = "", subject: str = "") -> Iterator[Asking]:
+    """Exit status as ``explained`` says; 130 after Ctrl-C, with the command that goes on with what was asked, not more."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         with explained():
@@ -93,7 +93,8 @@ def asking(again: str) -> Iterator[Asking]:
             with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
                 yield Asking(by, bar)
     except KeyboardInterrupt:
-        typer.echo(f"Ended. What was done stays; go on with: {again}", err=True)
+        named = [f" --{name} {value}" for name, value in (("tenant", tenant), ("subject", subject)) if value]
+        typer.echo(f"Ended. What was done stays; go on with: phivault keys {command}{''.join(named)}", err=True)
         raise typer.Exit(130) from None
 
 

@@ -62,7 +62,7 @@ def destroy(
 
 def _forget(tenant: str, subject: str) -> None:
     """The database is out of an operator's reach: the rotator is in its network."""
-    with asking(f"phivault keys destroy --tenant {tenant} --subject {subject}") as asked:
+    with asking("destroy", tenant=tenant, subject=subject) as asked:
         found = asked.all("forget", tenant, subject)
     console.print(
         f"{found['tokens']} search tokens deleted. What functions write about {subject} until they let go of the key "

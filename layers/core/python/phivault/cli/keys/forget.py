@@ -17,7 +17,7 @@ def forget(
 
     Exit status 0 once all is done, 2 for input or settings that can't be used, 3 for an outage: then repeat it.
     """
-    with asking("phivault keys forget" + (f" --tenant {tenant}" if tenant else "")) as asked:
+    with asking("forget", tenant=tenant) as asked:
         found = [asked.all("forget", each, label=f"{each}: forgetting") for each in asked.tenants(tenant)]
         if tenant and not any(sum(each.counts.values()) for each in found):
             asked.status(tenant, label="tenants")  # a restored database may hold rows of whom no key is known

@@ -23,7 +23,7 @@ def retire(
         typer.echo("--subject needs --tenant", err=True)
         raise typer.Exit(2)
     done = Total()
-    with asking("phivault keys retire") as asked:
+    with asking("retire", tenant=tenant, subject=subject) as asked:
         for each in sorted(asked.status(tenant, label="tenants").tenants):
             done.add(_counted(asked.all("retire", each, subject, label=f"{each}: retiring")))
     console.print(f"{done['retired']} old keys retired, {done['destroyed']} destroyed")

@@ -18,7 +18,7 @@ def rewrap(
     Exit status 0 once all are wrapped by it, 1 where some don't unwrap, 2 for input or settings that can't be used, 3
     for an outage: then repeat it.
     """
-    with asking("phivault keys rewrap" + (f" --tenant {tenant}" if tenant else "")) as asked:
+    with asking("rewrap", tenant=tenant) as asked:
         before = asked.status(tenant, label="looking")
         others = sum(count for name, count in before.keys.items() if name != before.last["current"])
         done = asked.all("rewrap", tenant, label="wrapping again", total=others)

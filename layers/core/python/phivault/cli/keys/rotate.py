@@ -28,8 +28,7 @@ def rotate(
     if subject and not tenant:
         typer.echo("--subject needs --tenant", err=True)
         raise typer.Exit(2)
-    named = "".join(f" --{name} {value}" for name, value in (("tenant", tenant), ("subject", subject)) if value)
-    with asking(f"phivault keys rotate{named}") as asked:
+    with asking("rotate", tenant=tenant, subject=subject) as asked:
         tenants = asked.tenants(tenant)
         done = Total()
         for each in tenants:

@@ -19,7 +19,7 @@ def status(
 
     Exit status 0; 2 for a tenant that has no keys and for settings that can't be used, 3 for an outage.
     """
-    with asking("phivault keys status") as asked:
+    with asking("status" if rows else "status --no-rows", tenant=tenant) as asked:
         found = asked.status(tenant, label="keys")
         counted = {each: asked.all("rows", each, label=f"{each}: rows") for each in sorted(found.tenants) if rows}
     names = ("newest", "older", "retired", "kept", "destroyed")
