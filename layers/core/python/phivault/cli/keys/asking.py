@@ -85,7 +85,7 @@ class Asking:
 
 @contextmanager
 def asking(command: str, *, tenant: str = "", subject: str = "") -> Iterator[Asking]:
-    """Exit status as ``explained`` says; 130 after Ctrl-C, with the command that goes on with what was asked, not more."""
+    """Exit status as ``explained`` says; 130 after Ctrl-C, with the command that goes on, for what was asked alone."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         with explained():
