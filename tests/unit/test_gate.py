@@ -50,6 +50,10 @@ def test_failures_all_over_are_not_tried_again() -> None:
     assert gate(WHOLE, Runs(1), lambda: [f"{number}.py::test" for number in range(FORGIVEN + 1)]) == 1
 
 
+def test_an_attack_that_failed_once_has_failed() -> None:
+    assert gate(WHOLE, Runs(1), lambda: ["tests/attacks/access/test_consent.py::test_it", "a.py::b"]) == 1
+
+
 def test_what_many_tests_of_a_file_wait_for_is_one() -> None:
     assert gate(WHOLE, Runs(1, *[0] * TIMES), lambda: [f"a.py::{number}" for number in range(300)]) == 0
 
